@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// Holds every export against its declaration in neuralcodec.h: an export whose type differs from the imported C function does not compile.
+import CNeuralCodec
+
+private func same<Function>(_ type: Function.Type, _ declared: Function, _ exported: Function) {}
+
+/// Never called; compiling it is the check.
+private func checkContract() {
+    typealias Opened = UnsafeMutablePointer<OpaquePointer?>
+    typealias Bytes = UnsafeMutablePointer<UnsafeMutablePointer<UInt8>?>
+    same((() -> UnsafePointer<CChar>?).self, CNeuralCodec.nc_version, exportVersion)
+    same((() -> UnsafePointer<CChar>?).self, CNeuralCodec.nc_cpu_info, exportCPUInfo)
+    same(((nc_status) -> UnsafePointer<CChar>?).self, CNeuralCodec.nc_status_string, exportStatusString)
+    same((() -> UnsafePointer<CChar>?).self, CNeuralCodec.nc_last_error, exportLastError)
+    same(((UnsafePointer<nc_allocator>?) -> nc_status).self, CNeuralCodec.nc_set_allocator, exportSetAllocator)
+    same(((UnsafeMutableRawPointer?) -> Void).self, CNeuralCodec.nc_free, exportFree)
+    same(((Opened?) -> nc_status).self, CNeuralCodec.nc_model_open_default, exportModelOpenDefault)
+    same(((UnsafePointer<CChar>?, Opened?) -> nc_status).self, CNeuralCodec.nc_model_open, exportModelOpen)
+    same(((UnsafeRawPointer?, Int, Opened?) -> nc_status).self, CNeuralCodec.nc_model_open_memory, exportModelOpenMemory)
+    same(((OpaquePointer?, UnsafeMutablePointer<nc_model_info>?) -> nc_status).self, CNeuralCodec.nc_model_get_info, exportModelGetInfo)
+    same(((Opened?) -> Void).self, CNeuralCodec.nc_model_close, exportModelClose)
+    same(((UnsafeMutablePointer<nc_encode_options>?) -> Void).self, CNeuralCodec.nc_encode_options_init, exportEncodeOptionsInit)
+    same(
+        ((OpaquePointer?, UnsafePointer<nc_image>?, UnsafePointer<nc_encode_options>?, Bytes?, UnsafeMutablePointer<Int>?,
+            UnsafeMutablePointer<nc_encode_result>?) -> nc_status).self, CNeuralCodec.nc_encode, exportEncode)
+    same(((UnsafeMutablePointer<nc_decode_options>?) -> Void).self, CNeuralCodec.nc_decode_options_init, exportDecodeOptionsInit)
+    same(((UnsafeRawPointer?, Int, UnsafeMutablePointer<nc_info>?) -> nc_status).self, CNeuralCodec.nc_read_info, exportReadInfo)
+    same(
+        ((OpaquePointer?, UnsafeRawPointer?, Int, UnsafePointer<nc_decode_options>?, Bytes?, UnsafeMutablePointer<nc_info>?) -> nc_status).self,
+        CNeuralCodec.nc_decode, exportDecode)
+    same(
+        ((OpaquePointer?, UnsafeRawPointer?, Int, UnsafePointer<nc_decode_options>?, UnsafeMutableRawPointer?, Int, Int) -> nc_status).self,
+        CNeuralCodec.nc_decode_into, exportDecodeInto)
+}

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+import CKernels
+import CPlatform
+
+/// What a file says of itself.
+public struct FileInfo {
+    public let width: Int
+    public let height: Int
+    public let channels: Int
+    public let bitDepth: Int
+    /// Empty when the file needs no model.
+    public let modelID: String
+    /// The first 8 bytes of the model's hash.
+    public let modelHash: [UInt8]
+    public let rateParameter: Int
+    /// The pixels are stored without loss, and no model is needed.
+    public let stored: Bool
+    public let formatVersion: Int
+    public let arithmeticVersion: Int
+    /// Bytes of entropy-coded or stored data.
+    public let payloadSize: Int
+
+    init(_ file: ParsedFile) {
+        let header = file.header
+        (width, height, channels, bitDepth) = (header.width, header.height, header.channels, header.bitDepth)
+        modelID = String(decoding: header.modelID, as: UTF8.self)
+        modelHash = header.modelHash
+        rateParameter = header.rateParameter
+        stored = header.coding == .stored
+        (formatVersion, arithmeticVersion) = (file.formatVersion, file.arithmeticVersion)
+        payloadSize = file.payload.count
+    }
+}
+
+/// Reads the header of a .nic file and verifies all its checksums, without decoding.
+public func readInfo(_ data: UnsafeRawBufferPointer) throws -> FileInfo { FileInfo(try ParsedFile(data)) }
+
+/// Decodes a .nic file into new memory. `model` nil means the model that the file names.
+public func decode(_ data: UnsafeRawBufferPointer, model: Model?, options: DecodeOptions = DecodeOptions()) throws -> Picture {
+    let file = try ParsedFile(data)
+    try options.limits.check(width: file.header.width, height: file.header.height)
+    var picture: Picture?
+    try decode(file, model: model, options: options) {
+        let new = try Picture(width: file.header.width, height: file.header.height, channels: file.header.channels)
+        picture = new
+        return (new.buffer.bytes.baseAddress!, new.width * new.channels)
+    }
+    return picture!
+}
+
+/// Decodes into the memory that `target` gives (first pixel, and bytes from row to row); it is asked once nothing but damaged data can go wrong.
+func decode(_ file: ParsedFile, model: Model?, options: DecodeOptions, target: () throws -> (UnsafeMutableRawPointer, Int)) throws {
+    try withStandardFloatingPoint {
+        let header = file.header
+        try options.limits.check(width: header.width, height: header.height)
+        let progress = ProgressTracker(options.progress)
+        switch header.coding {
+        case .stored:
+            try copyStored(file, target)
+            try progress.step(1)
+        case .neural:
+            let model = try Model.forFile(header, given: model)
+            let call = try Call(
+                model.network, model.workspaces, width: header.width, height: header.height, encoder: false, threads: options.threads, limits: options.limits,
+                progress: progress)
+            let (pixels, stride) = try target()
+            try PictureDecoder(network: model.network, call: call).decode(file, into: pixels.assumingMemoryBound(to: UInt8.self), stride: stride)
+        }
+    }
+}
+
+private func copyStored(_ file: ParsedFile, _ target: () throws -> (UnsafeMutableRawPointer, Int)) throws {
+    let header = file.header
+    let (row, rowOverflow) = header.width.multipliedReportingOverflow(by: header.channels)
+    let (size, overflow) = row.multipliedReportingOverflow(by: header.height)
+    guard !rowOverflow, !overflow, size == file.payload.count else {
+        throw CodecError(.badStream, "the stored picture has \(file.payload.count) bytes, which does not fit \(header.width) x \(header.height)")
+    }
+    let (pixels, stride) = try target()
+    for y in 0 ..< header.height { (pixels + y * stride).copyMemory(from: file.payload.baseAddress! + y * row, byteCount: row) }
+}
+
+/// Symbols to latents to pixels.
+private struct PictureDecoder {
+    let network: PatchCheckerboard
+    let call: Call
+
+    func decode(_ file: ParsedFile, into pixels: UnsafeMutablePointer<UInt8>, stride: Int) throws {
+        var decoder = try RANSDecoder(file.payload)
+        let factors = network.evaluateRates(file.header.rateParameter, into: call.layers.rates)
+        call.progress.begin(upTo: 0.4)
+        var checksum = takeHyperlatents(&decoder)
+        network.hyperSynthesise(call)
+        try call.progress.step(0.2)
+        for pass in 0 ..< 2 {
+            if pass == 1 { network.computeContext(call, factors) }
+            network.computeParameters(call, factors, pass: pass)
+            checksum = try takeLatents(&decoder, pass, checksum)
+            try call.progress.step(0.6 + 0.4 * Double(pass))
+        }
+        try decoder.finish()
+        try verify(checksum, file.header)
+        call.progress.begin(upTo: 1)
+        try network.synthesise(call, factors, into: pixels, stride: stride, channels: file.header.channels)
+    }
+
+    private func takeHyperlatents(_ decoder: inout RANSDecoder) -> UInt32 {
+        let symbols = call.workspace[call.plan.hyperSymbols]
+        let channels = network.hyperparameters.hyperChannels
+        for start in stride(from: 0, to: call.plan.hyperSymbols.count, by: channels) {
+            decoder.take(channels, network.hyperTables, into: symbols + start) { $0 }
+        }
+        return ncp_crc32c(0, symbols, 4 * call.plan.hyperSymbols.count)
+    }
+
+    /// Decodes one pass row by row and adds the symbols to the means, which rebuilds the latents.
+    private func takeLatents(_ decoder: inout RANSDecoder, _ pass: Int, _ start: UInt32) throws -> UInt32 {
+        var checksum = start
+        let g = call.plan.geometry
+        let channels = network.hyperparameters.latentChannels
+        let count = g.passColumns * channels
+        let symbols = call.workspace[call.plan.symbols]
+        let rebuilt = call.workspace[call.plan.rebuilt]
+        for row in 0 ..< g.rows {
+            let indices = call.indices(pass) + row * count
+            decoder.take(count, network.latentTables, into: symbols) { Int(indices[$0]) }
+            if decoder.isDamaged { throw RANSDecoder.error }
+            checksum = ncp_crc32c(checksum, symbols, 4 * count)
+            call.layers.kernels.reconstruct(symbols, channels, rebuilt.at(row, g.firstColumn(pass: pass, row: row)), 2 * channels, g.passColumns)
+        }
+        return checksum
+    }
+
+    private func verify(_ checksum: UInt32, _ header: Header) throws {
+        #if !NEURALCODEC_FUZZING
+            guard checksum == header.symbolChecksum else {
+                throw CodecError(.decoderMismatch, "the decoded symbols are not the encoded ones: please report this file")
+            }
+        #endif
+    }
+}

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Constants of the entropy coder: four interleaved rANS states of 64 bits, renormalised by 32-bit words (docs/format.md, "Entropy coding").
+///
+///     payload:  state 0 | state 1 | state 2 | state 3 | word | word | ...        states 8 bytes, words 4, little-endian
+///     state:    2^31 <= x < 2^63 between symbols; every state is 2^31 before the first symbol is encoded and after the last is decoded
+enum RANS {
+    static let lanes = 4
+    static let lowest: UInt64 = 1 << 31
+    static let highest: UInt64 = 1 << 63
+    static let headerSize = 8 * lanes
+
+    /// Symbols are clamped to this magnitude before they are coded.
+    static let largestSymbol = 1 << 20
+    /// Bits that code the length of an escaped value's distance, and the longest length.
+    static let escapeLengthBits = 5
+    static let longestEscape = 21
+}
+
+/// The distance of a value from the range its table codes: at least 1.
+///
+///     escape symbol, then in the same lane:  length n (5 bits)  |  n low bits of the distance, whose leading bit is implied  |  side (1: below)
+@inline(__always)
+private func escapeDistance(_ value: Int32, _ table: CodingTables.Table) -> (distance: UInt32, below: Bool) {
+    let relative = value &- table.offset
+    return relative < 0 ? (UInt32(-relative), true) : (UInt32(relative &- table.length &+ 1), false)
+}
+
+/// Encodes symbols from the last to the first, which is the order rANS needs, into words from the end of a buffer to its start.
+struct RANSEncoder {
+    private var states = [UInt64](repeating: RANS.lowest, count: RANS.lanes)
+    private let memory: ByteBuffer
+    private var next: Int
+
+    /// `capacity` words must be enough for all symbols: the sum of `bitBound`, in words, rounded up.
+    init(capacity: Int) throws {
+        memory = try ByteBuffer(count: 4 * capacity)
+        next = memory.count
+    }
+
+    /// An upper bound of the bits a symbol takes.
+    @inline(__always)
+    static func bitBound(_ value: Int32, _ tables: CodingTables, _ index: Int) -> Int {
+        let table = tables.tables[index]
+        let relative = value &- table.offset
+        let escapes = relative < 0 || relative >= table.length
+        let position = Int(table.start) + Int(escapes ? table.length : relative)
+        let frequency = tables.cumulative[position + 1] &- tables.cumulative[position]
+        return frequency.leadingZeroBitCount + 1 + (escapes ? RANS.escapeLengthBits + RANS.longestEscape + 1 : 0)
+    }
+
+    @inline(__always)
+    mutating func put(_ value: Int32, _ tables: CodingTables, _ index: Int, lane: Int) {
+        let table = tables.tables[index]
+        var relative = value &- table.offset
+        if relative < 0 || relative >= table.length {
+            putEscape(value, table, lane: lane)
+            relative = table.length
+        }
+        let position = Int(table.start) + Int(relative)
+        let start = tables.cumulative[position]
+        push(start: UInt64(start), frequency: UInt64(tables.cumulative[position + 1] &- start), lane: lane)
+    }
+
+    private mutating func putEscape(_ value: Int32, _ table: CodingTables.Table, lane: Int) {
+        let (distance, below) = escapeDistance(value, table)
+        let length = 31 - distance.leadingZeroBitCount
+        putBits(below ? 1 : 0, 1, lane: lane)
+        let low = min(length, 16)
+        putBits(distance & (1 << UInt32(low) - 1), low, lane: lane)
+        putBits(distance >> UInt32(low) & (1 << UInt32(length - low) - 1), length - low, lane: lane)
+        putBits(UInt32(length), RANS.escapeLengthBits, lane: lane)
+    }
+
+    private mutating func putBits(_ value: UInt32, _ bits: Int, lane: Int) {
+        guard bits > 0 else { return }
+        let shift = CodingTables.precision - UInt64(bits)
+        push(start: UInt64(value) << shift, frequency: 1 << shift, lane: lane)
+    }
+
+    @inline(__always)
+    private mutating func push(start: UInt64, frequency: UInt64, lane: Int) {
+        var x = states[lane]
+        if x >= frequency << 47 {
+            next -= 4
+            memory.bytes.storeBytes(of: UInt32(truncatingIfNeeded: x).littleEndian, toByteOffset: next, as: UInt32.self)
+            x >>= 32
+        }
+        let (quotient, remainder) = x.quotientAndRemainder(dividingBy: frequency)
+        states[lane] = quotient << CodingTables.precision + remainder + start
+    }
+
+    var payloadSize: Int { RANS.headerSize + memory.count - next }
+
+    /// Writes the payload to `target`, which has `payloadSize` bytes.
+    func write(to target: UnsafeMutableRawBufferPointer) {
+        for lane in 0 ..< RANS.lanes { target.storeBytes(of: states[lane].littleEndian, toByteOffset: 8 * lane, as: UInt64.self) }
+        UnsafeMutableRawBufferPointer(rebasing: target[RANS.headerSize...]).copyMemory(from: UnsafeRawBufferPointer(rebasing: memory.bytes[next...]))
+    }
+}
+
+/// Decodes symbols in their order. Reads never leave the payload: past its end they give zeros, and `finish` reports the damage.
+struct RANSDecoder {
+    private var states: (UInt64, UInt64, UInt64, UInt64)
+    private let bytes: UnsafeRawBufferPointer
+    private var position = RANS.headerSize
+    private var damaged = false
+
+    init(_ payload: UnsafeRawBufferPointer) throws {
+        guard payload.count >= RANS.headerSize, payload.count % 4 == 0 else { throw Self.error }
+        let state = { UInt64(littleEndian: payload.loadUnaligned(fromByteOffset: 8 * $0, as: UInt64.self)) }
+        states = (state(0), state(1), state(2), state(3))
+        bytes = payload
+        for lane in 0 ..< RANS.lanes where state(lane) < RANS.lowest || state(lane) >= RANS.highest { throw Self.error }
+    }
+
+    static let error = CodecError(.badStream, "the entropy-coded data is damaged")
+
+    /// Decodes `count` symbols, a multiple of 4, the first of which goes to lane 0; `table(i)` names the table of symbol i.
+    @inline(__always)
+    mutating func take(_ count: Int, _ tables: CodingTables, into symbols: UnsafeMutablePointer<Int32>, table: (Int) -> Int) {
+        var (a, b, c, d) = states
+        for i in stride(from: 0, to: count, by: RANS.lanes) {
+            symbols[i] = take(&a, tables, table(i))
+            symbols[i + 1] = take(&b, tables, table(i + 1))
+            symbols[i + 2] = take(&c, tables, table(i + 2))
+            symbols[i + 3] = take(&d, tables, table(i + 3))
+        }
+        states = (a, b, c, d)
+    }
+
+    @inline(__always)
+    private mutating func take(_ x: inout UInt64, _ tables: CodingTables, _ index: Int) -> Int32 {
+        let table = tables.tables[index]
+        let slot = UInt16(truncatingIfNeeded: x)
+        let cumulative = tables.cumulative + Int(table.start)
+        var relative = Int32(tables.bucketStarts[index * CodingTables.buckets + Int(slot >> 8)])
+        while relative < table.length, cumulative[Int(relative) + 1] <= slot { relative &+= 1 }
+        let start = cumulative[Int(relative)]
+        advance(&x, start: UInt64(start), frequency: UInt64(cumulative[Int(relative) + 1] &- start))
+        return relative < table.length ? relative &+ table.offset : takeEscape(&x, table)
+    }
+
+    @inline(__always)
+    private mutating func advance(_ x: inout UInt64, start: UInt64, frequency: UInt64) {
+        // x < 2^63, so x >> 16 < 2^47, and the product with a frequency of at most 2^16 cannot overflow.
+        x = frequency &* (x >> CodingTables.precision) &+ (x & 0xffff) &- start
+        if x < RANS.lowest { x = x << 32 | word() }
+    }
+
+    @inline(__always)
+    private mutating func word() -> UInt64 {
+        guard position < bytes.count else {
+            damaged = true
+            return 0
+        }
+        defer { position += 4 }
+        return UInt64(UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: position, as: UInt32.self)))
+    }
+
+    private mutating func takeEscape(_ x: inout UInt64, _ table: CodingTables.Table) -> Int32 {
+        let length = Int(takeBits(&x, RANS.escapeLengthBits))
+        guard length <= RANS.longestEscape else {
+            damaged = true
+            return 0
+        }
+        let low = min(length, 16)
+        var distance: UInt32 = 1 << UInt32(length)
+        distance |= takeBits(&x, length - low) << UInt32(low)
+        distance |= takeBits(&x, low)
+        let below = takeBits(&x, 1) == 1
+        let value = below ? Int(table.offset) - Int(distance) : Int(table.offset) + Int(table.length) + Int(distance) - 1
+        if abs(value) > RANS.largestSymbol { damaged = true }
+        return Int32(max(-RANS.largestSymbol, min(RANS.largestSymbol, value)))
+    }
+
+    private mutating func takeBits(_ x: inout UInt64, _ bits: Int) -> UInt32 {
+        guard bits > 0 else { return 0 }
+        let shift = CodingTables.precision - UInt64(bits)
+        let value = (x & 0xffff) >> shift
+        advance(&x, start: value << shift, frequency: 1 << shift)
+        return UInt32(value)
+    }
+
+    /// Whether anything so far was impossible; checked now and then so that damaged data ends early.
+    var isDamaged: Bool { damaged }
+
+    /// Call after the last symbol: throws unless every state is back at its start and every word was used.
+    func finish() throws {
+        guard !damaged, position == bytes.count, states == (RANS.lowest, RANS.lowest, RANS.lowest, RANS.lowest) else { throw Self.error }
+    }
+}

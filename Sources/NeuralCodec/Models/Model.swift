@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+import CDefaultModel
+import CPlatform
+
+/// A trained network with its coding tables. Immutable, and may be used by many calls on many threads at once.
+public final class Model: @unchecked Sendable {
+    /// Short name that files carry, at most 8 ASCII characters.
+    public let id: String
+    /// Family, for instance "patch-checkerboard".
+    public let architecture: String
+    /// One line on training data and terms.
+    public let description: String
+    /// SHA-256 over everything that can change bytes or pixels (docs/format.md, "Model files"); files carry the first 8 bytes.
+    public let hash: [UInt8]
+    public let parameterCount: Int
+
+    let network: PatchCheckerboard
+    let workspaces: WorkspacePool
+
+    /// Loads a model from the bytes of a safetensors file; they may go afterwards.
+    public convenience init(bytes: UnsafeRawBufferPointer) throws { try self.init(file: Safetensors(bytes)) }
+
+    private init(file: Safetensors) throws {
+        let metadata = file.metadata
+        guard metadata["format"] == "neuralcodec-model" else { throw CodecError(.badModel, "the file is a safetensors file but not a neuralcodec model") }
+        guard metadata["format_version"] == "1" else {
+            throw CodecError(.badModel, "the model has format version \(metadata["format_version"] ?? "none"), and this library reads version 1")
+        }
+        guard let architecture = metadata["architecture"], architecture == PatchCheckerboard.architecture else {
+            throw CodecError(.badModel, "the model's architecture '\(metadata["architecture"] ?? "")' is unknown; known is '\(PatchCheckerboard.architecture)'")
+        }
+        guard metadata["quantizer"] == "scalar", metadata["padding"] == "replicate-\(PatchCheckerboard.padding)" else {
+            throw CodecError(.badModel, "the model's quantizer or padding rule is unknown")
+        }
+        guard let id = metadata["id"], (1...8).contains(id.utf8.count), id.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f }) else {
+            throw CodecError(.badModel, "the model's id is not 1 to 8 ASCII characters")
+        }
+        guard let text = metadata["hyperparameters"], let hyperparameters = JSON(text) else { throw CodecError(.badModel, "the model has no valid hyperparameters") }
+        self.id = id
+        self.architecture = architecture
+        description = metadata["description"] ?? ""
+        hash = modelHash(file)
+        let loader = WeightLoader(file)
+        network = try withStandardFloatingPoint { try PatchCheckerboard(loader, hyperparameters) }
+        parameterCount = loader.parameterCount
+        workspaces = try WorkspacePool()
+    }
+
+    /// The default model, part of the library; loaded once a process. A load that failed, for want of memory, is tried again.
+    public static func embedded() throws -> Model {
+        try embeddedCache.value { try Model(bytes: UnsafeRawBufferPointer(start: ncd_default_model_data(), count: ncd_default_model_size())) }
+    }
+
+    private static let embeddedCache = OnceLoaded<Model>()
+
+    /// A model by "default", by the path of a .safetensors file, or by an id that is looked up in the model folders.
+    public static func open(_ nameOrPath: String) throws -> Model {
+        if nameOrPath == "default" { return try embedded() }
+        if nameOrPath.utf8.contains(UInt8(ascii: "/")) || nameOrPath.hasSuffix(".safetensors") { return try load(nameOrPath) }
+        if let model = try? embedded(), model.id == nameOrPath { return model }
+        for folder in ModelFolders.all {
+            let path = "\(folder)/\(nameOrPath).safetensors"
+            if FileBytes.exists(path) { return try load(path) }
+        }
+        throw CodecError(.modelNotFound, "no model '\(nameOrPath)' in the library or in \(ModelFolders.described)")
+    }
+
+    private static func load(_ path: String) throws -> Model {
+        let bytes = try FileBytes.read(path, orElse: .modelNotFound, "model file")
+        return try Model(bytes: UnsafeRawBufferPointer(bytes.bytes))
+    }
+
+    /// The embedded model, then all that the model folders hold; files that are no models are left out.
+    public static func available() -> [Model] {
+        var models: [Model] = []
+        if let model = try? embedded() { models.append(model) }
+        for path in ModelFolders.all.flatMap(FileBytes.modelFiles) {
+            if let model = try? load(path), !models.contains(where: { $0.hash == model.hash }) { models.append(model) }
+        }
+        return models
+    }
+
+    /// The model a file needs: the one given, if it is that one, or the one found by the file's id and hash.
+    static func forFile(_ header: Header, given: Model?) throws -> Model {
+        let id = String(decoding: header.modelID, as: UTF8.self)
+        let needed = "the file needs model '\(id)' (hash \(hexadecimal(header.modelHash))...)"
+        if let given {
+            guard given.hash.starts(with: header.modelHash) else {
+                throw CodecError(.modelNotFound, "\(needed), and the model given is '\(given.id)' (hash \(hexadecimal(given.hash.prefix(8)))...)")
+            }
+            return given
+        }
+        let embedded = try embedded()
+        if embedded.hash.starts(with: header.modelHash) { return embedded }
+        for folder in ModelFolders.all {
+            if let model = try? load("\(folder)/\(id).safetensors"), model.hash.starts(with: header.modelHash) { return model }
+        }
+        throw CodecError(.modelNotFound, "\(needed), which is not in the library or in \(ModelFolders.described)")
+    }
+}

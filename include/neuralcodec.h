@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * libneuralcodec: a learned image codec behind a plain C interface. This file is the contract; every other document follows it.
+ *
+ *     uint8_t *file; size_t size;
+ *     nc_image image = {.pixels = rgb, .width = w, .height = h, .channels = 3};
+ *     if (nc_encode(NULL, &image, NULL, &file, &size, NULL) != NC_OK) puts(nc_last_error());
+ *     ...
+ *     nc_free(file);
+ *
+ * Rules that hold for every function:
+ *  - Errors: a call returns nc_status, NC_OK (0) on success. After a failure nc_last_error() holds one sentence that names what was wrong,
+ *    for the calling thread, until that thread's next call. A failed call leaves its output arguments untouched. Nothing prints, aborts or exits.
+ *  - Memory: the caller owns what it passes in, and it is only read during the call. What a function allocates is freed with nc_free (memory)
+ *    or the matching close call (handles). Every buffer that depends on the input comes from the allocator of nc_set_allocator and may fail with
+ *    NC_OUT_OF_MEMORY.
+ *  - Threads: every function may be called from any thread at any time, unless it says otherwise. A model is immutable and may be used by many
+ *    calls at once. The library keeps no threads between calls, so it works in a fork()ed child.
+ *  - Determinism: the same input, model and options give the same bytes, and the same file the same pixels, on every machine, with any thread
+ *    count, and whatever floating-point mode the caller has set (it is saved and restored).
+ *  - Structures begin with their size: set it with the init function (or to sizeof). Members are only ever added at the end; an unknown size is
+ *    NC_INVALID_ARGUMENT. nc_image is fixed and has none.
+ */
+#ifndef NEURALCODEC_H
+#define NEURALCODEC_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__) || defined(__clang__)
+#define NC_MUST_USE __attribute__((warn_unused_result))
+#else
+#define NC_MUST_USE
+#endif
+
+/* ---- Version, CPU, errors ------------------------------------------------------------------------------------------------------------ */
+
+#define NC_VERSION_MAJOR 0
+#define NC_VERSION_MINOR 1
+#define NC_VERSION_PATCH 0
+
+/* Outcome of a call. The numbers are frozen. */
+typedef enum nc_status {
+    NC_OK = 0,
+    NC_INVALID_ARGUMENT = 1,   /* caller misuse: a null pointer, a value out of range, two rate targets at once */
+    NC_OUT_OF_MEMORY = 2,      /* the allocator returned null */
+    NC_LIMIT_EXCEEDED = 3,     /* more pixels or working memory than the options allow; the message gives the number needed */
+    NC_CANCELLED = 4,          /* the progress callback asked to stop */
+    NC_BAD_STREAM = 5,         /* not a .nic file, or damaged, or truncated */
+    NC_UNSUPPORTED = 6,        /* valid, but of a kind this version does not handle (alpha, 16 bit, a newer format) */
+    NC_MODEL_NOT_FOUND = 7,    /* the model named by the file or the caller is not here, or the one given is not the one the file needs */
+    NC_BAD_MODEL = 8,          /* the model file is damaged or of an unknown architecture */
+    NC_TARGET_UNREACHABLE = 9, /* no quality meets the target size or PSNR; the message and nc_encode_result give the nearest that can be had */
+    NC_BUFFER_TOO_SMALL = 10,  /* the caller's pixel buffer or stride does not hold the picture */
+    NC_CPU_UNSUPPORTED = 11,   /* NEURALCODEC_ISA names an unknown instruction set or one this CPU lacks */
+    NC_DECODER_MISMATCH = 12,  /* the file is intact but decoded to other symbols than were encoded: a defect, please report it */
+    NC_INTERNAL = 13           /* a defect of the library */
+} nc_status;
+
+/* "MAJOR.MINOR.PATCH" of the library at run time. Static storage. */
+const char *nc_version(void);
+
+/* One line on what the library uses on this CPU: the instruction-set path ("avx512", "avx2", "neon" or "portable") and the number of logical cores,
+ * for instance "avx512, 8 cores". With an invalid NEURALCODEC_ISA: "unsupported". Static storage. */
+const char *nc_cpu_info(void);
+
+/* Short English name of a status, for instance "bad stream"; "unknown status" for other numbers. Static storage. */
+const char *nc_status_string(nc_status status);
+
+/* What went wrong in this thread's last call that returned nc_status; "" if it succeeded. Valid until this thread's next call. Never null. */
+const char *nc_last_error(void);
+
+/* ---- Memory -------------------------------------------------------------------------------------------------------------------------- */
+
+/* Allocator of all buffers of the library, 64-byte alignment not required (the library aligns). Both functions or neither. */
+typedef struct nc_allocator {
+    size_t struct_size;
+    void *(*allocate)(void *user, size_t size);      /* null when there is no memory; may be called from any thread of the library */
+    void (*deallocate)(void *user, void *pointer);   /* never called with null */
+    void *user;
+} nc_allocator;
+
+/* Replaces the allocator for the whole process; null restores malloc and free. Not thread-safe: call it before anything else. */
+NC_MUST_USE nc_status nc_set_allocator(const nc_allocator *allocator);
+
+/* Frees memory that the library returned. Accepts null. */
+void nc_free(void *pointer);
+
+/* ---- Models -------------------------------------------------------------------------------------------------------------------------- */
+
+/* A trained network with its coding tables. Immutable, shareable between threads. */
+typedef struct nc_model nc_model;
+
+typedef struct nc_model_info {
+    size_t struct_size;
+    const char *id;            /* short name that files carry, at most 8 ASCII characters; owned by the model */
+    const char *architecture;  /* family, for instance "patch-checkerboard"; owned by the model */
+    const char *description;   /* one line: training data and its terms; owned by the model; may be "" */
+    uint8_t hash[32];          /* SHA-256 over names, shapes, weights, tables and hyperparameters; files carry the first 8 bytes */
+    uint64_t parameters;       /* number of weights */
+    int variable_rate;         /* 1: quality 0...100 selects the rate; 0: one fixed quality */
+} nc_model_info;
+
+/* Opens the default model, which is part of the library. Opening it again is cheap: the model is loaded once a process.
+ * *model receives a handle for nc_model_close. */
+NC_MUST_USE nc_status nc_model_open_default(nc_model **model);
+
+/* Opens a model by name or path: "default", the path of a .safetensors file, or an id that is looked up as ID.safetensors in the folders of
+ * NEURALCODEC_MODEL_PATH (colon-separated), then in PREFIX/share/neuralcodec/models. */
+NC_MUST_USE nc_status nc_model_open(const char *name_or_path, nc_model **model);
+
+/* Opens a model from the bytes of a .safetensors file. The bytes are copied. */
+NC_MUST_USE nc_status nc_model_open_memory(const void *data, size_t size, nc_model **model);
+
+/* Fills *info, whose struct_size the caller has set. The strings live as long as the model. model null: the default model. */
+NC_MUST_USE nc_status nc_model_get_info(const nc_model *model, nc_model_info *info);
+
+/* Closes the handle and sets it to null. Accepts null and a null handle. Calls that are still using the model finish undisturbed. */
+void nc_model_close(nc_model **model);
+
+/* ---- Pictures ------------------------------------------------------------------------------------------------------------------------ */
+
+/* 8-bit pixels, rows from top to bottom, channels interleaved. */
+typedef struct nc_image {
+    const void *pixels;
+    size_t width, height;   /* 1 or more */
+    size_t channels;        /* 1: gray, 3: RGB (sRGB assumed); 2 and 4 (alpha) are NC_UNSUPPORTED */
+    size_t stride;          /* bytes from one row to the next; 0: width * channels */
+} nc_image;
+
+/* Called on the calling thread only, with the fraction done (0...1, never falling). A non-zero return cancels: the call ends with NC_CANCELLED. */
+typedef int (*nc_progress)(void *user, double fraction);
+
+/* Bounds on what one call may use. All are checked before the allocation they bound. */
+typedef struct nc_limits {
+    size_t max_pixels;      /* width * height; default 2^28; 0: no limit */
+    size_t max_memory;      /* bytes of working memory beside input and output; default 4 GiB; 0: no limit */
+} nc_limits;
+
+/* ---- Encode -------------------------------------------------------------------------------------------------------------------------- */
+
+/* At most one of quality, target_size and target_psnr may be set; none: quality 75. */
+typedef struct nc_encode_options {
+    size_t struct_size;
+    double quality;         /* 0 (smallest) ... 100 (best), continuous; negative: not set */
+    size_t target_size;     /* bytes of the whole file, never exceeded; 0: not set */
+    double target_psnr;     /* dB over all samples, the smallest file that reaches it; 0: not set */
+    uint32_t threads;       /* 0: all cores. Does not change the bytes. At most 1024 */
+    nc_limits limits;
+    nc_progress progress;   /* may be null */
+    void *progress_user;
+} nc_encode_options;
+
+/* What the encoder chose. */
+typedef struct nc_encode_result {
+    size_t struct_size;
+    double quality;         /* the quality used; for NC_TARGET_UNREACHABLE the nearest one */
+    size_t size;            /* bytes of the file; for an unreachable target size the smallest size possible */
+    double psnr;            /* dB, only with target_psnr, else NaN; for an unreachable target PSNR the highest possible; infinite when lossless */
+} nc_encode_result;
+
+/* Sets every member to its default. */
+void nc_encode_options_init(nc_encode_options *options);
+
+/* Encodes a picture. model null: the default model; options null: the defaults. *data receives *size bytes to be freed with nc_free.
+ * result may be null; it is filled on success and on NC_TARGET_UNREACHABLE (struct_size set by the caller). */
+NC_MUST_USE nc_status nc_encode(const nc_model *model, const nc_image *image, const nc_encode_options *options,
+                                uint8_t **data, size_t *size, nc_encode_result *result);
+
+/* ---- Decode -------------------------------------------------------------------------------------------------------------------------- */
+
+typedef struct nc_decode_options {
+    size_t struct_size;
+    uint32_t threads;       /* 0: all cores. Does not change the pixels. At most 1024 */
+    nc_limits limits;
+    nc_progress progress;   /* may be null */
+    void *progress_user;
+} nc_decode_options;
+
+/* What a file says of itself. */
+typedef struct nc_info {
+    size_t struct_size;
+    size_t width, height, channels, bit_depth;
+    char model_id[9];             /* zero-terminated; "" when the file needs no model */
+    uint8_t model_hash[8];        /* prefix of nc_model_info.hash */
+    uint16_t rate_parameter;      /* 0...65535, the model's rate axis */
+    int stored;                   /* 1: the pixels are stored without loss and no model is needed */
+    uint32_t format_version, arithmetic_version;
+    size_t payload_size;          /* bytes of entropy-coded (or stored) data */
+} nc_info;
+
+/* Sets every member to its default. */
+void nc_decode_options_init(nc_decode_options *options);
+
+/* Reads the header without decoding; the file's checksums over it are verified. info->struct_size must be set. */
+NC_MUST_USE nc_status nc_read_info(const void *data, size_t size, nc_info *info);
+
+/* Decodes into new memory: *pixels receives width * height * channels bytes, rows without gaps, to be freed with nc_free; *info (may be null,
+ * struct_size set) the dimensions. model null: the model the file names, looked for in the library, then as nc_model_open does. */
+NC_MUST_USE nc_status nc_decode(const nc_model *model, const void *data, size_t size, const nc_decode_options *options,
+                                uint8_t **pixels, nc_info *info);
+
+/* Decodes into the caller's buffer of buffer_size bytes with rows `stride` bytes apart (0: width * channels). On an error after decoding has
+ * begun the buffer's contents are undefined; bytes between rows are never touched. */
+NC_MUST_USE nc_status nc_decode_into(const nc_model *model, const void *data, size_t size, const nc_decode_options *options,
+                                     void *buffer, size_t buffer_size, size_t stride);
+
+/* ---- Quantizers (nc_quantizer_*) and latent analysis (nc_analyze) are families of their own and will stand here. --------------------------- */
+
+#ifdef __cplusplus
+}
+#endif
+#endif
