@@ -8,11 +8,24 @@ package final class LatentTrace: @unchecked Sendable {
     /// Latents before gain.
     package private(set) var latents: [Float] = []
     package private(set) var hyperSymbols: [Int32] = []
-    package private(set) var means: [Float] = []
-    package private(set) var logScales: [Float] = []
-    package private(set) var symbols: [Int32] = []
+    package var means: [Float] { Array(meanValues) }
+    package var logScales: [Float] { Array(logScaleValues) }
+    package var symbols: [Int32] { Array(symbolValues) }
+
+    // Threads write side by side into these, which arrays do not allow; spans never overlap.
+    private var meanValues = UnsafeMutableBufferPointer<Float>(start: nil, count: 0)
+    private var logScaleValues = UnsafeMutableBufferPointer<Float>(start: nil, count: 0)
+    private var symbolValues = UnsafeMutableBufferPointer<Int32>(start: nil, count: 0)
 
     package init() {}
+
+    deinit { free() }
+
+    private func free() {
+        meanValues.deallocate()
+        logScaleValues.deallocate()
+        symbolValues.deallocate()
+    }
 
     func keepLatents(_ call: Call) {
         let map = call.workspace[call.plan.latents!]
@@ -20,34 +33,28 @@ package final class LatentTrace: @unchecked Sendable {
         let count = rows * columns * channels
         latents = Array(UnsafeBufferPointer(start: map.origin, count: count))
         hyperSymbols = Array(UnsafeBufferPointer(start: call.workspace[call.plan.hyperSymbols], count: call.plan.hyperSymbols.count))
-        means = Array(repeating: 0, count: count)
-        logScales = means
-        symbols = Array(repeating: 0, count: count)
+        free()
+        meanValues = .allocate(capacity: count)
+        logScaleValues = .allocate(capacity: count)
+        symbolValues = .allocate(capacity: count)
     }
 
-    /// Spans never overlap, so threads may write side by side once the arrays exist.
     func keepParameters(_ part: PassSpan, _ factors: RateFactors, _ meanMap: FeatureMap) {
-        means.withUnsafeMutableBufferPointer { means in
-            logScales.withUnsafeMutableBufferPointer { logScales in
-                for position in 0 ..< part.span.count {
-                    let target = index(part, position)
-                    let mean = meanMap.at(part.span.row, part.column + 2 * position)
-                    let raw = part.rawParameters + (2 * position + 1) * channels
-                    for channel in 0 ..< channels {
-                        means[target + channel] = mean[channel]
-                        logScales[target + channel] = raw[channel] + factors.logScale[channel]
-                    }
-                }
+        for position in 0 ..< part.span.count {
+            let target = index(part, position)
+            let mean = meanMap.at(part.span.row, part.column + 2 * position)
+            let raw = part.rawParameters + (2 * position + 1) * channels
+            for channel in 0 ..< channels {
+                meanValues[target + channel] = mean[channel]
+                logScaleValues[target + channel] = raw[channel] + factors.logScale[channel]
             }
         }
     }
 
     func keepSymbols(_ part: PassSpan, _ passSymbols: UnsafePointer<Int32>) {
-        symbols.withUnsafeMutableBufferPointer { symbols in
-            for position in 0 ..< part.span.count {
-                let target = index(part, position)
-                for channel in 0 ..< channels { symbols[target + channel] = passSymbols[part.offset + position * channels + channel] }
-            }
+        for position in 0 ..< part.span.count {
+            let target = index(part, position)
+            for channel in 0 ..< channels { symbolValues[target + channel] = passSymbols[part.offset + position * channels + channel] }
         }
     }
 

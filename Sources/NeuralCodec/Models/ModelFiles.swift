@@ -21,13 +21,13 @@ enum ModelFolders {
 }
 
 /// Files, read without Foundation.
-enum FileBytes {
+package enum FileBytes {
     /// Far above any model; a wrong path (a disk image, a device) must not fill the memory.
     private static let longest = 1 << 30
 
     static func exists(_ path: String) -> Bool { access(path, R_OK) == 0 }
 
-    static func read(_ path: String, orElse status: Status, _ kind: String) throws -> ByteBuffer {
+    package static func read(_ path: String, orElse status: Status, _ kind: String) throws -> ByteBuffer {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw CodecError(status, "\(kind) '\(path)': \(String(cString: strerror(errno)))") }
         defer { close(descriptor) }

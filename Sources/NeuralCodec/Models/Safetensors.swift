@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// A safetensors file in memory: named arrays and a metadata map. Every length and offset is checked here, before use.
-struct Safetensors {
-    struct Tensor {
-        let name: String
-        let type: String
-        let shape: [Int]
-        let bytes: UnsafeRawBufferPointer
+package struct Safetensors {
+    package struct Tensor {
+        package let name: String
+        package let type: String
+        package let shape: [Int]
+        package let bytes: UnsafeRawBufferPointer
 
-        var count: Int { shape.reduce(1, *) }
+        package var count: Int { shape.reduce(1, *) }
     }
 
-    let tensors: [String: Tensor]
-    let metadata: [String: String]
+    package let tensors: [String: Tensor]
+    package let metadata: [String: String]
 
     private static let longestHeader = 1 << 20
     private static let sizes = ["F32": 4, "F16": 2, "I32": 4, "U16": 2]
 
     /// The views point into `file`, which must outlive them.
-    init(_ file: UnsafeRawBufferPointer) throws {
+    package init(_ file: UnsafeRawBufferPointer) throws {
         guard file.count >= 8 else { throw Self.damaged("it is shorter than its header") }
         let length = Int(clamping: UInt64(littleEndian: file.loadUnaligned(as: UInt64.self)))
         guard length <= Self.longestHeader, length <= file.count - 8 else { throw Self.damaged("its header of \(length) bytes does not fit") }

@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Checkpoints of `train` as models ready for use."""
+import torch
+
+from .model_file import read_model, restore_model, round_weights
+from .models import ARCHITECTURES
+
+
+def load_checkpoint(path):
+    """(model, saved): the averaged weights of a checkpoint, rounded as a model file holds them, and the checkpoint's other fields."""
+    saved = torch.load(path, map_location="cpu", weights_only=True)
+    config = saved["config"]
+    model_class = ARCHITECTURES[config["architecture"]]
+    model = model_class(model_class.Hyperparameters(**(config["hyperparameters"] or {})))
+    model.load_state_dict(saved["ema"])
+    return round_weights(model).eval(), {k: v for k, v in saved.items() if k not in ("model", "ema", "optimizer")}
+
+
+def load_any(path):
+    """The model of a checkpoint or of a model file."""
+    return restore_model(*read_model(path)) if path.endswith(".safetensors") else load_checkpoint(path)[0]

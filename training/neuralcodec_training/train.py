@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rate-distortion training of a variable-rate model: resumable, with averaged (EMA) weights, on CPU or CUDA."""
+import json
+import math
+import os
+import signal
+import time
+from dataclasses import asdict, dataclass, fields
+
+import torch
+
+from .data import Crops, load_images, to_tensor
+from .initialise import from_klt, from_probe
+from .models import ARCHITECTURES
+
+
+@dataclass
+class Config:
+    """One run. `minutes` is wall-clock training time; the learning rate follows a cosine over it."""
+
+    data: str = "data/train"
+    out: str = "runs/default"
+    architecture: str = "patch-checkerboard"
+    hyperparameters: dict = None
+    probe: str = ""  # a probe state dict to start from; empty: the KLT of the training patches
+    weights: str = ""  # a checkpoint whose averaged weights to start from (a new run, not a resumed one)
+    minutes: float = 60.0
+    batch: int = 16
+    crop: int = 128
+    late_batch: int = 8  # the last `late_share` of the run uses larger crops, which see fewer zero-padded borders
+    late_crop: int = 192
+    late_share: float = 0.5
+    learning_rate: float = 1e-3
+    final_share: float = 0.01
+    warmup_steps: int = 200
+    lambda_min: float = 0.0006
+    lambda_max: float = 0.25
+    ema: float = 0.9995
+    clip: float = 1.0
+    seed: int = 1
+    bf16: bool = True
+    report_minutes: float = 10.0
+
+    def lambda_of(self, r):
+        return torch.exp(math.log(self.lambda_min) + r * math.log(self.lambda_max / self.lambda_min))
+
+
+def load_config(path, overrides):
+    """A Config from a YAML file (optional) and `key=value` overrides, whose types follow the defaults."""
+    values = {}
+    if path:
+        import yaml
+
+        with open(path) as f:
+            values.update(yaml.safe_load(f) or {})
+    kinds = {f.name: f.type for f in fields(Config)}
+    for item in overrides:
+        key, _, text = item.partition("=")
+        if key not in kinds:
+            raise SystemExit(f"unknown setting {key!r}; known: {', '.join(kinds)}")
+        values[key] = text.lower() in ("1", "true", "yes") if kinds[key] is bool else kinds[key](text) if kinds[key] in (int, float, str) else json.loads(text)
+    unknown = set(values) - set(kinds)
+    if unknown:
+        raise SystemExit(f"unknown settings in {path}: {', '.join(sorted(unknown))}")
+    return Config(**values)
+
+
+def build_model(config):
+    model_class = ARCHITECTURES[config.architecture]
+    return model_class(model_class.Hyperparameters(**(config.hyperparameters or {})))
+
+
+def loss_of(config, model, x, r):
+    x_hat, y_bits, z_bits = model(x, r)
+    pixels = x.shape[2] * x.shape[3]
+    bpp = (y_bits.sum((1, 2, 3)) + z_bits.sum((1, 2, 3))) / pixels
+    mse = 255**2 * ((x - x_hat.float()) ** 2).mean((1, 2, 3))
+    weight = config.lambda_of(r)
+    # Dividing by lambda^0.3 keeps the gradient of low and high rates of one order.
+    return ((bpp + weight * mse) / (3 * weight**0.3)).mean()
+
+
+@torch.no_grad()
+def estimate(model, pictures, rates=(0.0, 0.2, 0.4, 0.6, 0.8, 1.0)):
+    """[(r, bpp, PSNR)] with rounded latents, rates estimated by the model."""
+    device = next(model.parameters()).device
+    points = []
+    for r in rates:
+        rows = []
+        for x in pictures:
+            x = x.to(device)
+            x_hat, y_bits, z_bits = model(x, torch.full((1,), r, device=device), rounded=True)
+            mse = ((x - (x_hat.clamp(0, 1) * 255).round() / 255) ** 2).mean().item()
+            rows.append(((y_bits.sum() + z_bits.sum()).item() / (x.shape[2] * x.shape[3]), -10 * math.log10(max(mse, 1e-10))))
+        points.append((r, round(sum(a for a, _ in rows) / len(rows), 4), round(sum(b for _, b in rows) / len(rows), 3)))
+    return points
+
+
+def save(path, state):
+    torch.save(state, path + ".tmp")
+    os.replace(path + ".tmp", path)
+
+
+def train(config):
+    """Trains until `minutes` have passed; a run folder that holds a checkpoint is resumed."""
+    torch.manual_seed(config.seed)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    os.makedirs(config.out, exist_ok=True)
+    checkpoint = os.path.join(config.out, "checkpoint.pt")
+    images, held = load_images(config.data)
+    pictures = [to_tensor(i, 64) for i in held]
+    model = build_model(config).to(device)
+    step, elapsed, crops = 0, 0.0, Crops(images, config.seed)
+    saved = torch.load(checkpoint, map_location=device, weights_only=True) if os.path.exists(checkpoint) else None
+    if saved:
+        model.load_state_dict(saved["model"])
+        step, elapsed = saved["step"], saved["elapsed"]
+        crops = Crops(images, config.seed + step)
+        torch.manual_seed(config.seed + step)
+    elif config.weights:
+        model.load_state_dict(torch.load(config.weights, map_location=device, weights_only=True)["ema"])
+    elif config.probe:
+        from_probe(model, torch.load(config.probe, weights_only=True), crops, config.lambda_of)
+    else:
+        from_klt(model, crops, config.lambda_of)
+    model = model.to(memory_format=torch.channels_last)
+    average = {k: v.detach().clone() for k, v in (saved["ema"] if saved else model.state_dict()).items()}
+    optimizer = torch.optim.Adam(model.parameters(), config.learning_rate)
+    if saved:
+        optimizer.load_state_dict(saved["optimizer"])
+    log = open(os.path.join(config.out, "log.jsonl"), "a")
+
+    def report(**row):
+        print(json.dumps(row), file=log, flush=True)
+        print(row, flush=True)
+
+    def keep():
+        save(checkpoint, {"model": model.state_dict(), "ema": average, "optimizer": optimizer.state_dict(), "step": step, "elapsed": elapsed, "config": asdict(config)})
+
+    def watch():
+        current = {k: v.clone() for k, v in model.state_dict().items()}
+        model.load_state_dict(average)
+        points = estimate(model, pictures)
+        model.load_state_dict(current)
+        return points
+
+    stop = []
+    signal.signal(signal.SIGTERM, lambda *_: stop.append(1))
+    if not saved:
+        report(config=asdict(config), parameters=sum(p.numel() for p in model.parameters()), step=0, points=watch())
+    last, running, count = elapsed, 0.0, 0
+    while elapsed < 60 * config.minutes and not stop:
+        begin = time.time()
+        done = elapsed / (60 * config.minutes)
+        rate = config.learning_rate * min(1, (step + 1) / config.warmup_steps) * (config.final_share + (1 - config.final_share) * 0.5 * (1 + math.cos(math.pi * done)))
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        late = done > 1 - config.late_share
+        x = crops.batch(config.late_batch if late else config.batch, config.late_crop if late else config.crop).to(device, memory_format=torch.channels_last)
+        r = torch.rand(x.shape[0], device=device)
+        with torch.autocast(device, dtype=torch.bfloat16, enabled=config.bf16):
+            loss = loss_of(config, model, x, r)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip)
+        if torch.isfinite(norm):
+            optimizer.step()
+        step += 1
+        decay = min(config.ema, step / (step + 10.0))
+        with torch.no_grad():
+            for k, v in model.state_dict().items():
+                average[k].lerp_(v, 1 - decay)
+        running, count = running + float(loss.detach()), count + 1
+        elapsed += time.time() - begin
+        if elapsed - last > 60 * config.report_minutes:
+            last = elapsed
+            report(step=step, minutes=round(elapsed / 60, 1), learning_rate=rate, loss=round(running / count, 4), points=watch())
+            running, count = 0.0, 0
+            keep()
+    report(step=step, minutes=round(elapsed / 60, 1), points=watch())
+    keep()

@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: Apache-2.0
+import pytest
+import torch
+
+from neuralcodec_training.model_file import write_model
+from neuralcodec_training.tiny_model import tiny_model
+
+
+@pytest.fixture(scope="session", autouse=True)
+def fixed_seed():
+    torch.manual_seed(0)
+
+
+@pytest.fixture(scope="session")
+def tiny():
+    return tiny_model()
+
+
+@pytest.fixture(scope="session")
+def tiny_file(tiny, tmp_path_factory):
+    path = str(tmp_path_factory.mktemp("model") / "tiny.safetensors")
+    write_model(path, tiny, "tiny", "random weights, for tests only", mixture=False)
+    return path
