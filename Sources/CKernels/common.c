@@ -15,6 +15,7 @@ void nck_rate_table(const float *table, size_t knots, size_t channels, uint32_t 
 
 // exp by 2^n * p(r), |r| <= ln 2 / 2: Cody-Waite reduction and the Taylor terms up to degree 7 (relative error below 1e-7).
 static float exp_strict(float x) {
+    x = x == x ? x : 0.0f; // before n becomes an integer
     x = x < -87.0f ? -87.0f : x;
     x = x > 88.0f ? 88.0f : x;
     float n = (x * 0x1.715476p+0f + NCK_ROUND_MAGIC) - NCK_ROUND_MAGIC;

@@ -24,6 +24,9 @@ static const candidate candidates[] = {
     {&nck_avx512, has_avx512},
     {&nck_avx2, has_avx2},
 #endif
+#ifdef __aarch64__
+    {&nck_neon, always}, // part of the architecture's base
+#endif
     {&nck_portable, always},
 };
 

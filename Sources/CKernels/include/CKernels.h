@@ -75,12 +75,12 @@ typedef struct nck_kernels {
 
 typedef enum nck_selection { NCK_SELECTED = 0, NCK_UNKNOWN = 1, NCK_UNSUPPORTED = 2 } nck_selection;
 
-/* Finds the kernels of a path by name ("portable", "avx2", "avx512"), or with null the fastest this CPU and system support. */
+/* Finds the kernels of a path by name ("portable", "avx2", "avx512", "neon"), or with null the fastest this CPU and system support. */
 nck_selection nck_select(const char *name, const nck_kernels **kernels);
 
 /* Values of a rate table (knots, channels) at rate parameter r in 0...65535: linear interpolation between equidistant knots. Same code on every path. */
 void nck_rate_table(const float *table, size_t knots, size_t channels, uint32_t r, float *out);
-/* out[i] = exp(sign * in[i]) for sign +-1; arguments are clamped to [-87, 88]. Same code on every path. */
+/* out[i] = exp(sign * in[i]) for sign +-1; arguments are clamped to [-87, 88], NaN counts as 0. Same code on every path. */
 void nck_exp(float sign, const float *in, float *out, size_t count);
 /* Exact binary32 values of binary16 numbers. */
 void nck_from_half(const uint16_t *half, float *out, size_t count);

@@ -18,7 +18,7 @@ struct Kernels {
         var found: UnsafePointer<nck_kernels>?
         let selection = name.map { nck_select($0, &found) } ?? nck_select(nil, &found)
         if selection == NCK_SELECTED, let found { return Kernels(table: found.pointee) }
-        let known = "known are portable, avx2, avx512"
+        let known = "known are portable, avx2 and avx512 on x86-64, portable and neon on AArch64"
         if selection == NCK_UNSUPPORTED {
             throw CodecError(.cpuUnsupported, "NEURALCODEC_ISA: this CPU or system does not support '\(name ?? "")'; \(known)")
         }

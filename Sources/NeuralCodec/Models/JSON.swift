@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// The part of JSON that a safetensors header uses. Parsing is bounded and never traps, whatever the bytes.
+/// The part of JSON that a safetensors header uses; a key that appears twice is an error. Parsing is bounded and never traps, whatever the bytes.
 indirect enum JSON {
     case object([(key: String, value: JSON)])
     case array([JSON])
@@ -68,11 +68,12 @@ indirect enum JSON {
 
         mutating func object(depth: Int) -> JSON? {
             var members: [(key: String, value: JSON)] = []
+            var keys: Set<String> = []
             guard take("{") else { return nil }
             if take("}") { return .object(members) }
             repeat {
                 skipSpace()
-                guard let key = text(), take(":"), let value = value(depth: depth + 1) else { return nil }
+                guard let key = text(), keys.insert(key).inserted, take(":"), let value = value(depth: depth + 1) else { return nil }
                 members.append((key, value))
             } while take(",")
             return take("}") ? .object(members) : nil

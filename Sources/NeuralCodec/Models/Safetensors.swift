@@ -29,12 +29,15 @@ package struct Safetensors {
         for (name, value) in members {
             if name == "__metadata__" {
                 guard case .object(let entries) = value else { throw Self.damaged("its metadata is not valid") }
-                for (key, text) in entries { metadata[key] = text.string }
+                for (key, text) in entries {
+                    guard let text = text.string else { throw Self.damaged("its metadata '\(key)' is no text") }
+                    metadata[key] = text
+                }
             } else {
-                guard tensors[name] == nil else { throw Self.damaged("tensor '\(name)' appears twice") }
                 tensors[name] = try Self.tensor(name, value, data)
             }
         }
+        try Self.checkCover(tensors.values.map(\.bytes), data)
         self.tensors = tensors
         self.metadata = metadata
     }
@@ -53,6 +56,17 @@ package struct Safetensors {
             throw damaged("tensor '\(name)' does not lie inside the file")
         }
         return Tensor(name: name, type: type, shape: shape, bytes: UnsafeRawBufferPointer(rebasing: data[range[0] ..< range[1]]))
+    }
+
+    /// The tensors lie one behind the other and fill the data: nothing is shared, and nothing is hidden.
+    private static func checkCover(_ parts: [UnsafeRawBufferPointer], _ data: UnsafeRawBufferPointer) throws {
+        let ranges = parts.map { (start: $0.baseAddress! - data.baseAddress!, count: $0.count) }.sorted { ($0.start, $0.count) < ($1.start, $1.count) }
+        var end = 0
+        for range in ranges {
+            guard range.start == end else { throw damaged("its tensors overlap or leave gaps") }
+            end += range.count
+        }
+        guard end == data.count else { throw damaged("its tensors do not end where it ends") }
     }
 
     static func damaged(_ reason: String) -> CodecError { CodecError(.badModel, "the model file is damaged: \(reason)") }

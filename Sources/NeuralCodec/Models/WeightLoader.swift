@@ -21,21 +21,22 @@ final class WeightLoader {
 
     /// The values as binary32, kept with the model; non-finite ones are refused.
     func floats(_ name: String, _ shape: [Int]) throws -> UnsafeMutablePointer<Float> {
-        let values = try allocate(Float.self, shape.reduce(1, *))
-        try read(name, shape, into: values)
+        let tensor = try tensor(name, ["F32", "F16"], shape)
+        let values = try allocate(Float.self, tensor.count)
+        try read(tensor, into: values)
         return values
     }
 
     /// As `floats`, in memory that goes when it is packed.
     private func temporary(_ name: String, _ shape: [Int]) throws -> (memory: ByteBuffer, values: UnsafeMutablePointer<Float>) {
-        let memory = try ByteBuffer(count: 4 * shape.reduce(1, *))
+        let tensor = try tensor(name, ["F32", "F16"], shape)
+        let memory = try ByteBuffer(count: 4 * tensor.count)
         let values = memory.bytes.baseAddress!.assumingMemoryBound(to: Float.self)
-        try read(name, shape, into: values)
+        try read(tensor, into: values)
         return (memory, values)
     }
 
-    private func read(_ name: String, _ shape: [Int], into values: UnsafeMutablePointer<Float>) throws {
-        let tensor = try tensor(name, ["F32", "F16"], shape)
+    private func read(_ tensor: Safetensors.Tensor, into values: UnsafeMutablePointer<Float>) throws {
         if tensor.type == "F16" {
             let half = try ByteBuffer(count: tensor.bytes.count)
             half.bytes.copyMemory(from: tensor.bytes)
@@ -43,7 +44,7 @@ final class WeightLoader {
         } else {
             UnsafeMutableRawBufferPointer(start: values, count: tensor.bytes.count).copyMemory(from: tensor.bytes)
         }
-        guard nck_all_finite(values, tensor.count) == 1 else { throw CodecError(.badModel, "tensor '\(name)' holds values that are not finite") }
+        guard nck_all_finite(values, tensor.count) == 1 else { throw CodecError(.badModel, "tensor '\(tensor.name)' holds values that are not finite") }
         parameterCount += tensor.count
     }
 
