@@ -7,7 +7,10 @@
 static _Thread_local char message[512];
 
 void ncp_error_set(const char *utf8, size_t length) {
-    if (length >= sizeof message) length = sizeof message - 1;
+    if (length >= sizeof message) {
+        length = sizeof message - 1;
+        while (length && (utf8[length] & 0xC0) == 0x80) length--; // not inside a character
+    }
     memcpy(message, utf8, length);
     message[length] = 0;
 }

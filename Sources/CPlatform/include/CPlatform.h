@@ -59,7 +59,7 @@ void ncp_sha256_final(ncp_sha256 *hash, uint8_t digest[32]);
 
 /* ---- Last error and surroundings (error.c) ---- */
 
-/* Message of this thread, cut at 511 bytes. */
+/* Message of this thread, cut to at most 511 bytes, between characters. */
 void ncp_error_set(const char *utf8, size_t length);
 void ncp_error_clear(void);
 const char *ncp_error_get(void);

@@ -95,7 +95,8 @@ struct ParsedFile {
                 .unsupported, "the file needs arithmetic version \(arithmeticVersion), and this library has version \(Container.arithmeticVersion)")
         }
         var chunks = ChunkReader(data, from: Container.prefixSize)
-        guard let first = try chunks.next(), first.type == Container.headType else { throw CodecError(.badStream, "the file does not begin with a header chunk") }
+        guard let first = try chunks.next() else { throw CodecError(.badStream, "the file is truncated after \(data.count) bytes") }
+        guard first.type == Container.headType else { throw CodecError(.badStream, "the file does not begin with a header chunk") }
         header = try Self.header(first.payload)
         var tile: UnsafeRawBufferPointer?
         while let chunk = try chunks.next() {

@@ -38,6 +38,12 @@ public final class Picture {
         buffer = try ByteBuffer(count: count)
     }
 
+    /// A view of the pixels, with the picture kept alive meanwhile.
+    public func withView<Result>(_ body: (PictureView) throws -> Result) rethrows -> Result {
+        try withExtendedLifetime(self) { try body(view) }
+    }
+
+    /// Valid while the picture lives; `withView` sees to that.
     public var view: PictureView {
         PictureView(pixels: UnsafeRawPointer(buffer.bytes.baseAddress!), width: width, height: height, channels: channels, stride: width * channels)
     }

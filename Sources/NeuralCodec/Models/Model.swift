@@ -18,9 +18,12 @@ public final class Model: @unchecked Sendable {
     let workspaces: WorkspacePool
 
     /// Loads a model from the bytes of a safetensors file; they may go afterwards.
-    public convenience init(bytes: UnsafeRawBufferPointer) throws { try self.init(file: Safetensors(bytes)) }
+    public convenience init(bytes: UnsafeRawBufferPointer) throws {
+        let file = try Safetensors(bytes)
+        try self.init(file: file, hash: modelHash(file))
+    }
 
-    private init(file: Safetensors) throws {
+    private init(file: Safetensors, hash: [UInt8]) throws {
         let metadata = file.metadata
         guard metadata["format"] == "neuralcodec-model" else { throw CodecError(.badModel, "the file is a safetensors file but not a neuralcodec model") }
         guard metadata["format_version"] == "1" else {
@@ -39,7 +42,7 @@ public final class Model: @unchecked Sendable {
         self.id = id
         self.architecture = architecture
         description = metadata["description"] ?? ""
-        hash = modelHash(file)
+        self.hash = hash
         let loader = WeightLoader(file)
         network = try withStandardFloatingPoint { try PatchCheckerboard(loader, hyperparameters) }
         parameterCount = loader.parameterCount
@@ -48,7 +51,11 @@ public final class Model: @unchecked Sendable {
 
     /// The default model, part of the library; loaded once a process. A load that failed, for want of memory, is tried again.
     public static func embedded() throws -> Model {
-        try embeddedCache.value { try Model(bytes: UnsafeRawBufferPointer(start: ncd_default_model_data(), count: ncd_default_model_size())) }
+        try embeddedCache.value {
+            let file = try Safetensors(UnsafeRawBufferPointer(start: ncd_default_model_data(), count: ncd_default_model_size()))
+            // Part of the library, so the hash its file states is taken at its word (a test compares): computing it would double the start-up time.
+            return try Model(file: file, hash: bytes(hexadecimal: file.metadata["hash"] ?? ""))
+        }
     }
 
     private static let embeddedCache = OnceLoaded<Model>()
@@ -67,7 +74,7 @@ public final class Model: @unchecked Sendable {
 
     private static func load(_ path: String) throws -> Model {
         let bytes = try FileBytes.read(path, orElse: .modelNotFound, "model file")
-        return try Model(bytes: UnsafeRawBufferPointer(bytes.bytes))
+        return try bytes.withBytes(Model.init(bytes:))
     }
 
     /// The embedded model, then all that the model folders hold; files that are no models are left out.

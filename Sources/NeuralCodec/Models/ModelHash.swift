@@ -29,3 +29,10 @@ func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {
         return digits.count == 1 ? "0" + digits : digits
     }.joined()
 }
+
+/// The bytes that hexadecimal digits stand for; empty if they are not digits in pairs.
+func bytes(hexadecimal text: String) -> [UInt8] {
+    let digits = text.compactMap(\.hexDigitValue)
+    guard digits.count == text.count, digits.count % 2 == 0 else { return [] }
+    return stride(from: 0, to: digits.count, by: 2).map { UInt8(digits[$0] << 4 | digits[$0 + 1]) }
+}

@@ -40,7 +40,7 @@ final class WeightLoader {
         if tensor.type == "F16" {
             let half = try ByteBuffer(count: tensor.bytes.count)
             half.bytes.copyMemory(from: tensor.bytes)
-            nck_from_half(half.bytes.baseAddress!.assumingMemoryBound(to: UInt16.self), values, tensor.count)
+            half.withBytes { nck_from_half($0.baseAddress!.assumingMemoryBound(to: UInt16.self), values, tensor.count) }
         } else {
             UnsafeMutableRawBufferPointer(start: values, count: tensor.bytes.count).copyMemory(from: tensor.bytes)
         }

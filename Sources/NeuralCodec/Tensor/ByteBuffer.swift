@@ -20,6 +20,11 @@ public final class ByteBuffer {
 
     public var count: Int { bytes.count }
 
+    /// The bytes, with the buffer kept alive meanwhile: Swift may free an object after its last use, before the last use of a pointer into it.
+    public func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+        try withExtendedLifetime(self) { try body(UnsafeRawBufferPointer(bytes)) }
+    }
+
     /// Drops the bytes after the first `count`, without moving the rest.
     public func truncate(to count: Int) {
         bytes = UnsafeMutableRawBufferPointer(start: bytes.baseAddress, count: min(count, bytes.count))

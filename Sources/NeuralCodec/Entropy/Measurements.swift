@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+import Glibc
+
+/// The entropy coder by itself, for measurements.
+extension Model {
+    /// Index of the table for a natural logarithm of a scale.
+    package func scaleIndex(logScale: Float) -> Int { (0 ..< 255).reduce(0) { $0 + (network.thresholds[$1] < logScale ? 1 : 0) } }
+
+    package func encodeLatents(_ symbols: [Int32], _ indices: [UInt8]) throws -> ByteBuffer {
+        var bits = 0
+        for i in 0 ..< symbols.count { bits += RANSEncoder.bitBound(symbols[i], network.latentTables, Int(indices[i])) }
+        var encoder = try RANSEncoder(capacity: (bits + symbols.count / 16384) / 32 + 16)
+        for i in (0 ..< symbols.count).reversed() { encoder.put(symbols[i], network.latentTables, Int(indices[i]), lane: i % RANS.lanes) }
+        let payload = try ByteBuffer(count: encoder.payloadSize)
+        encoder.write(to: payload.bytes)
+        return payload
+    }
+
+    package func decodeLatents(_ payload: UnsafeRawBufferPointer, _ indices: [UInt8]) throws -> [Int32] {
+        var decoder = try RANSDecoder(payload)
+        return try [Int32](unsafeUninitializedCapacity: indices.count) { symbols, count in
+            indices.withUnsafeBufferPointer { indices in
+                decoder.take(indices.count, network.latentTables, into: symbols.baseAddress!) { Int(indices[$0]) }
+            }
+            count = indices.count
+            try decoder.finish()
+        }
+    }
+
+    /// Sum of -log2(frequency / 2^16), escapes with their raw bits.
+    package func tableBits(_ symbols: [Int32], _ indices: [UInt8]) -> Double {
+        zip(symbols, indices).reduce(0) { sum, pair in
+            let table = network.latentTables.tables[Int(pair.1)]
+            let relative = pair.0 - table.offset
+            let escapes = relative < 0 || relative >= table.length
+            let position = Int(table.start) + Int(escapes ? table.length : relative)
+            let frequency = network.latentTables.cumulative[position + 1] &- network.latentTables.cumulative[position]
+            let distance = relative < 0 ? -relative : relative - table.length + 1
+            return sum + 16 - log2(Double(frequency)) + (escapes ? Double(RANS.escapeLengthBits + 1) + (log2(Double(distance))).rounded(.down) : 0)
+        }
+    }
+}

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+import ArgumentParser
+import NeuralCodec
+
+struct Info: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Say what a .nic file is, without decoding it.")
+
+    @Argument(help: ArgumentHelp("File to read; -: standard input.", valueName: "file"))
+    var input: String
+
+    @Flag(help: "Print a JSON object.")
+    var json = false
+
+    func run() throws {
+        let name = displayName(input, standard: "standard input")
+        let file = try readFile(input)
+        let info = try naming(name) { try file.withBytes(readInfo) }
+        let bitsPerPixel = 8 * Double(file.count) / (Double(info.width) * Double(info.height))
+        let model = info.stored ? nil : Model.available().first { $0.hash.starts(with: info.modelHash) }
+
+        if json {
+            try printOutput(
+                JSON.object([
+                    ("file_size", .integer(file.count)),
+                    ("payload_size", .integer(info.payloadSize)),
+                    ("bits_per_pixel", .number(bitsPerPixel)),
+                    ("width", .integer(info.width)),
+                    ("height", .integer(info.height)),
+                    ("channels", .integer(info.channels)),
+                    ("bit_depth", .integer(info.bitDepth)),
+                    ("stored", .boolean(info.stored)),
+                    ("model_id", info.stored ? .null : .string(info.modelID)),
+                    ("model_hash", info.stored ? .null : .string(hexadecimal(info.modelHash))),
+                    ("model_available", info.stored ? .null : .boolean(model != nil)),
+                    ("model_description", model.map { .string($0.description) } ?? .null),
+                    ("rate_parameter", info.stored ? .null : .integer(info.rateParameter)),
+                    ("format_version", .integer(info.formatVersion)),
+                    ("arithmetic_version", .integer(info.arithmeticVersion)),
+                ]).text + "\n")
+        } else {
+            let kind = info.channels == 1 ? "gray" : "RGB"
+            var rows = [
+                ("picture", "\(info.width) x \(info.height), \(kind), \(info.bitDepth) bits"),
+                ("file", "\(file.count) bytes, \(info.payloadSize) of them coded pixels, \(decimal(bitsPerPixel, places: 4)) bits per pixel"),
+            ]
+            if info.stored {
+                rows.append(("coding", "pixels stored without loss, no model needed"))
+            } else {
+                rows.append(("model", "\(info.modelID), hash \(hexadecimal(info.modelHash)), \(model == nil ? "not found here" : "found here")"))
+                if let description = model?.description, !description.isEmpty { rows.append(("", description)) }
+                rows.append(("rate", "\(info.rateParameter) of 65535"))
+            }
+            rows.append(("versions", "format \(info.formatVersion), arithmetic \(info.arithmeticVersion)"))
+            try printOutput(table(rows))
+        }
+    }
+}

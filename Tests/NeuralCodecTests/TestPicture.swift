@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+@testable import NeuralCodec
+
+/// A picture made by integer formulas, and its trips through the codec.
+struct TestPicture: Equatable {
+    let width, height, channels: Int
+    var samples: [UInt8]
+
+    init(_ width: Int, _ height: Int, channels: Int = 3, _ sample: (_ x: Int, _ y: Int, _ channel: Int) -> Int) {
+        (self.width, self.height, self.channels) = (width, height, channels)
+        samples = []
+        samples.reserveCapacity(width * height * channels)
+        for y in 0 ..< height {
+            for x in 0 ..< width {
+                for channel in 0 ..< channels { samples.append(UInt8(clamping: sample(x, y, channel))) }
+            }
+        }
+    }
+
+    init(_ picture: Picture) {
+        (width, height, channels) = (picture.width, picture.height, picture.channels)
+        samples = [UInt8](picture.buffer.bytes)
+    }
+
+    /// Slopes, edges and a little noise.
+    static func scene(_ width: Int, _ height: Int, channels: Int = 3) -> TestPicture {
+        TestPicture(width, height, channels: channels) { x, y, channel in
+            let slope = 60 + (x * (3 + channel) + y * (5 - channel)) / 4 % 120
+            let disc = (x - 40) * (x - 40) + (y - 30) * (y - 30) < 500 ? 50 - 20 * channel : 0
+            return slope + disc + hash(x, y, channel) % 7
+        }
+    }
+
+    static func flat(_ width: Int, _ height: Int, _ value: Int, channels: Int = 3) -> TestPicture {
+        TestPicture(width, height, channels: channels) { _, _, _ in value }
+    }
+
+    /// Black and white, pixel by pixel.
+    static func checkerboard(_ width: Int, _ height: Int, channels: Int = 3) -> TestPicture {
+        TestPicture(width, height, channels: channels) { x, y, _ in (x + y) % 2 * 255 }
+    }
+
+    static func noise(_ width: Int, _ height: Int, channels: Int = 3) -> TestPicture {
+        TestPicture(width, height, channels: channels) { x, y, channel in hash(x, y, channel) }
+    }
+
+    /// Dark strokes one pixel wide in cells of 6 x 9, on white.
+    static func text(_ width: Int, _ height: Int, channels: Int = 3) -> TestPicture {
+        TestPicture(width, height, channels: channels) { x, y, _ in
+            let (column, row) = (x % 6, y % 9)
+            let letter = hash(x / 6, y / 9, 5)
+            let stroke = column < 5 && row < 7 && (letter >> (column % 4) & 1 == 1 && row == letter % 7 || letter >> (row % 5) & 1 == 1 && column == letter % 5)
+            return stroke ? 20 : 255
+        }
+    }
+
+    private static func hash(_ x: Int, _ y: Int, _ channel: Int) -> Int {
+        var h = UInt32(truncatingIfNeeded: x &* 73_856_093 ^ y &* 19_349_663 ^ channel &* 83_492_791)
+        h = (h ^ h >> 16) &* 0x7feb_352d
+        h = (h ^ h >> 15) &* 0x846c_a68b
+        return Int((h ^ h >> 16) & 255)
+    }
+
+    func withView<Result>(_ body: (PictureView) throws -> Result) rethrows -> Result {
+        try samples.withUnsafeBytes {
+            try body(PictureView(pixels: $0.baseAddress!, width: width, height: height, channels: channels, stride: width * channels))
+        }
+    }
+
+    /// The file, and what the encoder says of it.
+    func encoded(_ model: Model, _ target: RateTarget = .quality(75), threads: Int = 2) throws -> (file: [UInt8], summary: EncodeSummary) {
+        var options = EncodeOptions()
+        options.target = target
+        options.threads = threads
+        return try encoded(model, options)
+    }
+
+    func encoded(_ model: Model, _ options: EncodeOptions) throws -> (file: [UInt8], summary: EncodeSummary) {
+        try withView { view in
+            let (file, summary) = try encode(view, model: model, options: options)
+            return ([UInt8](file.bytes), summary)
+        }
+    }
+
+    static func decoded(_ file: [UInt8], _ model: Model?, threads: Int = 2) throws -> TestPicture {
+        var options = DecodeOptions()
+        options.threads = threads
+        return try decoded(file, model, options)
+    }
+
+    static func decoded(_ file: [UInt8], _ model: Model?, _ options: DecodeOptions) throws -> TestPicture {
+        try file.withUnsafeBytes { TestPicture(try decode($0, model: model, options: options)) }
+    }
+
+    func psnr(_ other: TestPicture) -> Double { withView { a in other.withView { b in NeuralCodec.psnr(a, b) } } }
+}

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs the staged command: NEURALCODEC_PREFIX, or build/ in the repository."""
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PREFIX = Path(os.environ.get("NEURALCODEC_PREFIX", REPOSITORY / "build")).resolve()
+COMMAND = PREFIX / "bin/neuralcodec"
+
+if not COMMAND.exists():
+    raise pytest.UsageError(f"{COMMAND} does not exist: run make, or set NEURALCODEC_PREFIX")
+sys.path += [str(PREFIX / "python"), str(REPOSITORY / "Benchmarks")]
+
+
+class Command:
+    """`neuralcodec ARGUMENTS`, in a folder of its own."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def run(self, *arguments, input=b"", status=0, environment=None):
+        """The finished process, after checking its exit status and that a failure says why in one line."""
+        process = subprocess.run([COMMAND, *map(str, arguments)], input=input, capture_output=True, cwd=self.folder, env=os.environ | (environment or {}))
+        message = process.stderr.decode()
+        assert process.returncode == status, message
+        if status != 0:
+            assert message.startswith("neuralcodec: ") and message.count("\n") == 1 and message.endswith("\n")
+        return process
+
+    def fails(self, *arguments, status=1, **options):
+        """What a failing command says."""
+        return self.run(*arguments, status=status, **options).stderr.decode()
+
+    def json(self, *arguments, **options):
+        return json.loads(self.run(*arguments, "--json", **options).stdout)
+
+    def path(self, name):
+        return self.folder / name
+
+    def pixels(self, name):
+        with Image.open(self.path(name)) as picture:
+            return np.asarray(picture)
+
+    def write(self, name, pixels):
+        Image.fromarray(pixels).save(self.path(name))
+        return name
+
+    def names(self):
+        return sorted(path.name for path in self.folder.iterdir())
+
+
+@pytest.fixture
+def command(tmp_path):
+    return Command(tmp_path)
+
+
+def scene(height, width, channels=3, seed=0):
+    """Slopes, waves and edges with a little noise; (height, width) for one channel."""
+    random = np.random.default_rng(seed)
+    y, x, c = np.ogrid[:height, :width, :channels]
+    pixels = 120 + 60 * np.sin((x + 5 * c) / 15) + 40 * np.cos((y - 9 * c) / 21) + 30 * ((x // 24 + y // 16) % 3 == 0) + random.normal(0, 2, (height, width, channels))
+    pixels = np.clip(pixels, 0, 255).astype(np.uint8)
+    return pixels[:, :, 0] if channels == 1 else pixels

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+from collections.abc import Callable
+from os import PathLike
+from typing import Any, TypedDict, final
+
+from numpy.typing import NDArray
+from typing_extensions import Buffer
+
+_Buffer = Buffer | NDArray[Any]  # type checkers know an array as a Buffer from Python 3.12 on only
+
+class Error(Exception): ...
+class BadStreamError(Error): ...
+class ModelNotFoundError(Error): ...
+class BadModelError(Error): ...
+class LimitError(Error): ...
+class CancelledError(Error): ...
+class UnsupportedError(Error): ...
+class DecoderMismatchError(Error): ...
+
+class TargetUnreachableError(Error):
+    nearest_quality: float | None
+    nearest_size: int | None
+    nearest_psnr: float | None
+
+@final
+class Model:
+    def __new__(cls, name_or_path: str | bytes | PathLike[str] | PathLike[bytes] = ...) -> Model: ...
+    @classmethod
+    def from_bytes(cls, data: _Buffer, /) -> Model: ...
+    @property
+    def id(self) -> str: ...
+    @property
+    def architecture(self) -> str: ...
+    @property
+    def description(self) -> str: ...
+    @property
+    def hash(self) -> str: ...
+    @property
+    def parameters(self) -> int: ...
+    @property
+    def variable_rate(self) -> bool: ...
+
+class _InfoDict(TypedDict):
+    width: int
+    height: int
+    channels: int
+    bit_depth: int
+    model_id: str
+    model_hash: str
+    rate_parameter: int
+    stored: bool
+    format_version: int
+    arithmetic_version: int
+    payload_size: int
+
+def encode(
+    image: _Buffer,
+    *,
+    quality: float | None = ...,
+    target_size: int | None = ...,
+    target_psnr: float | None = ...,
+    model: Model | None = ...,
+    threads: int = ...,
+    max_pixels: int | None = ...,
+    max_memory: int | None = ...,
+    progress: Callable[[float], object] | None = ...,
+) -> bytes: ...
+def decode(
+    data: _Buffer,
+    *,
+    model: Model | None = ...,
+    threads: int = ...,
+    out: _Buffer | None = ...,
+    max_pixels: int | None = ...,
+    max_memory: int | None = ...,
+    progress: Callable[[float], object] | None = ...,
+) -> Any: ...
+def read_info(data: _Buffer, /) -> _InfoDict: ...
+def cpu_info() -> str: ...
+def version() -> str: ...
