@@ -82,7 +82,7 @@ test-torch: stage
 
 ##   make bench       on the Kodak pictures (KODAK=folder): rate, distortion and time beside JPEG, the entropy coder, speed, kernels
 bench: stage
-	$(python) Benchmarks/demo_kodak.py $(KODAK)
+	$(python) Benchmarks/kodak.py $(KODAK)
 	$(swift_products) --product neuralcodec-bench
 	$(products)/neuralcodec-bench entropy models/nic-1.safetensors $(KODAK)/*.png
 	$(products)/neuralcodec-bench speed default $(KODAK)/*.png

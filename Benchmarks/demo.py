@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-import demo_codecs as codecs
+import coders
 
 QUALITIES = (25, 50, 75)
 
@@ -17,10 +17,10 @@ def table(source, width, height):
     print(f"{'':10}{'bytes':>9}{'bpp':>8}{'PSNR':>9}{'MS-SSIM':>10}{'encode':>10}{'decode':>10}")
     with tempfile.TemporaryDirectory() as folder:
         for quality in QUALITIES:
-            nic = codecs.neuralcodec(source, quality, repeat=3)
-            jpeg = codecs.cjpeg_within(source, nic.size, repeat=3)
+            nic = coders.neuralcodec(source, quality, repeat=3)
+            jpeg = coders.cjpeg_within(source, nic.size, repeat=3)
             for coded in (nic, jpeg):
-                psnr, ms_ssim = codecs.compare(source, coded.pixels, folder)
+                psnr, ms_ssim = coders.compare(source, coded.pixels, folder)
                 similarity = "n/a" if ms_ssim is None else f"{ms_ssim:.4f}"
                 note = "   (cannot be smaller)" if coded is jpeg and jpeg.size > nic.size else ""
                 print(f"{coded.name:10}{coded.size:9}{8 * coded.size / (width * height):8.3f}{psnr:6.2f} dB{similarity:>10}"
@@ -42,7 +42,7 @@ def side_by_side(panels):
 
 
 def main(path):
-    source = codecs.ppm(path)
+    source = coders.ppm(path)
     with Image.open(io.BytesIO(source)) as picture:
         original = picture.convert("RGB")
     width, height = original.size
@@ -56,7 +56,7 @@ def main(path):
     for coded in rows[0]:
         with Image.open(io.BytesIO(coded.pixels)) as decoded:
             panels.append((f"{coded.name}: {coded.size} bytes", decoded.convert("RGB").crop(box)))
-    output = codecs.PREFIX / "demo"
+    output = coders.PREFIX / "demo"
     output.mkdir(exist_ok=True)
     for nic, jpeg in rows:
         (output / f"{nic.name.replace(' ', '-')}.nic").write_bytes(nic.file)
@@ -66,4 +66,4 @@ def main(path):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1] if len(sys.argv) > 1 else codecs.ROOT / "examples/photo.png")
+    main(sys.argv[1] if len(sys.argv) > 1 else coders.ROOT / "examples/photo.png")

@@ -146,22 +146,3 @@ void ncp_team_destroy(ncp_team *team) {
     ncp_free(team->threads);
     ncp_free(team);
 }
-
-struct ncp_lock {
-    pthread_mutex_t mutex;
-};
-
-ncp_lock *ncp_lock_create(void) {
-    ncp_lock *lock = ncp_allocate(sizeof *lock);
-    if (lock) pthread_mutex_init(&lock->mutex, NULL);
-    return lock;
-}
-
-void ncp_lock_destroy(ncp_lock *lock) {
-    if (!lock) return;
-    pthread_mutex_destroy(&lock->mutex);
-    ncp_free(lock);
-}
-
-void ncp_lock_acquire(ncp_lock *lock) { pthread_mutex_lock(&lock->mutex); }
-void ncp_lock_release(ncp_lock *lock) { pthread_mutex_unlock(&lock->mutex); }

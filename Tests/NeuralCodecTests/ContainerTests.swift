@@ -81,6 +81,7 @@ final class ContainerTests: XCTestCase {
         let model = try TinyModel.load()
         let file = try TestPicture.noise(64, 64).encoded(model, .quality(40)).file
         let payload = 18 + 37 + 4 + 8
+        XCTAssertGreaterThan(file.count, 500)
         var mismatches = 0
         for bit in 8 * payload ..< 8 * (file.count - 4) {
             var damaged = file

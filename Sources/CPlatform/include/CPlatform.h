@@ -36,13 +36,6 @@ void ncp_team_run(ncp_team *team, size_t count, ncp_body body, void *context);
 /* Ends and joins the threads; accepts null. */
 void ncp_team_destroy(ncp_team *team);
 
-/* A mutual-exclusion lock at a stable address. */
-typedef struct ncp_lock ncp_lock;
-ncp_lock *ncp_lock_create(void);
-void ncp_lock_destroy(ncp_lock *lock);
-void ncp_lock_acquire(ncp_lock *lock);
-void ncp_lock_release(ncp_lock *lock);
-
 /* ---- Checksums (crc32c.c, sha256.c) ---- */
 
 /* CRC-32C (Castagnoli, reflected 0x82F63B78, initial and final inversion) of data appended to what `crc` already covers; start with 0. */

@@ -16,7 +16,6 @@ final class Call {
         progress: ProgressTracker
     ) throws {
         let kernels = try Kernels.current()
-        guard (0...1024).contains(threads) else { throw CodecError(.invalidArgument, "\(threads) threads: 0 (all cores) to 1024 are possible") }
         let team = try ThreadTeam(threads: threads)
         plan = PatchCheckerboard.Plan(network, width: width, height: height, threads: team.size, encoder: encoder)
         let needed = plan.size + reserved
@@ -42,6 +41,11 @@ final class Call {
     func indices(_ pass: Int) -> UnsafeMutablePointer<UInt8> {
         workspace[plan.indices] + (plan.latents == nil ? 0 : pass * plan.indices.count / 2)
     }
+}
+
+/// 0 (all cores) to 1024.
+func checkThreads(_ threads: Int) throws {
+    guard (0...1024).contains(threads) else { throw CodecError(.invalidArgument, "\(threads) threads: 0 (all cores) to 1024 are possible") }
 }
 
 extension Limits {

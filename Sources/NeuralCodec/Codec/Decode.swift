@@ -52,6 +52,8 @@ public func decode(_ data: UnsafeRawBufferPointer, model: Model?, options: Decod
 func decode(_ file: ParsedFile, model: Model?, options: DecodeOptions, target: () throws -> (UnsafeMutableRawPointer, Int)) throws {
     try withStandardFloatingPoint {
         let header = file.header
+        try checkThreads(options.threads)
+        _ = try Kernels.current()  // a wrong NEURALCODEC_ISA is an error even where the file needs no kernel
         try options.limits.check(width: header.width, height: header.height)
         let progress = ProgressTracker(options.progress)
         switch header.coding {

@@ -12,6 +12,7 @@ package func encode(
     _ picture: PictureView, model: Model, options: EncodeOptions, trace: LatentTrace?
 ) throws -> (file: ByteBuffer, summary: EncodeSummary) {
     try withStandardFloatingPoint {
+        try checkThreads(options.threads)
         try picture.check(options.limits)
         try options.target.check()
         let progress = ProgressTracker(options.progress)

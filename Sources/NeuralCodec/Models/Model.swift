@@ -15,7 +15,7 @@ public final class Model: @unchecked Sendable {
     public let parameterCount: Int
 
     let network: PatchCheckerboard
-    let workspaces: WorkspacePool
+    let workspaces = WorkspacePool()
 
     /// Loads a model from the bytes of a safetensors file; they may go afterwards.
     public convenience init(bytes: UnsafeRawBufferPointer) throws {
@@ -46,7 +46,6 @@ public final class Model: @unchecked Sendable {
         let loader = WeightLoader(file)
         network = try withStandardFloatingPoint { try PatchCheckerboard(loader, hyperparameters) }
         parameterCount = loader.parameterCount
-        workspaces = try WorkspacePool()
     }
 
     /// The default model, part of the library; loaded once a process. A load that failed, for want of memory, is tried again.
@@ -64,7 +63,7 @@ public final class Model: @unchecked Sendable {
     public static func open(_ nameOrPath: String) throws -> Model {
         if nameOrPath == "default" { return try embedded() }
         if nameOrPath.utf8.contains(UInt8(ascii: "/")) || nameOrPath.hasSuffix(".safetensors") { return try load(nameOrPath) }
-        if let model = try? embedded(), model.id == nameOrPath { return model }
+        if let model = try usable(embedded), model.id == nameOrPath { return model }
         for folder in ModelFolders.all {
             let path = "\(folder)/\(nameOrPath).safetensors"
             if FileBytes.exists(path) { return try load(path) }
@@ -87,6 +86,11 @@ public final class Model: @unchecked Sendable {
         return models
     }
 
+    /// A model that may be missing or damaged; want of memory is no reason to look elsewhere.
+    private static func usable(_ load: () throws -> Model) throws -> Model? {
+        do { return try load() } catch let error as CodecError where error.status != .outOfMemory { return nil }
+    }
+
     /// The model a file needs: the one given, if it is that one, or the one found by the file's id and hash.
     static func forFile(_ header: Header, given: Model?) throws -> Model {
         let id = String(decoding: header.modelID, as: UTF8.self)
@@ -100,7 +104,7 @@ public final class Model: @unchecked Sendable {
         let embedded = try embedded()
         if embedded.hash.starts(with: header.modelHash) { return embedded }
         for folder in ModelFolders.all {
-            if let model = try? load("\(folder)/\(id).safetensors"), model.hash.starts(with: header.modelHash) { return model }
+            if let model = try usable({ try load("\(folder)/\(id).safetensors") }), model.hash.starts(with: header.modelHash) { return model }
         }
         throw CodecError(.modelNotFound, "\(needed), which is not in the library or in \(ModelFolders.described)")
     }

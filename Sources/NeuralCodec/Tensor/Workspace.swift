@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-import CPlatform
 
 /// Lays out the buffers of a call in one block before the block exists, so that its size is known, and checked, before it is allocated.
 struct WorkspacePlan {
@@ -63,28 +62,15 @@ final class Workspace {
 
 /// Workspaces that wait for the next call. Each running call holds one of its own, so calls never share memory.
 final class WorkspacePool: @unchecked Sendable {
-    private let lock: OpaquePointer
+    private let lock = Lock()
     private var idle: [Workspace] = []
 
     /// At most this many wait; the rest is freed at the end of its call.
     private static let kept = 4
 
-    init() throws {
-        guard let lock = ncp_lock_create() else { throw CodecError(.outOfMemory, "out of memory") }
-        self.lock = lock
-    }
-
-    deinit { ncp_lock_destroy(lock) }
-
-    func borrow() -> Workspace {
-        ncp_lock_acquire(lock)
-        defer { ncp_lock_release(lock) }
-        return idle.popLast() ?? Workspace()
-    }
+    func borrow() -> Workspace { lock.locked { idle.popLast() } ?? Workspace() }
 
     func giveBack(_ workspace: Workspace) {
-        ncp_lock_acquire(lock)
-        defer { ncp_lock_release(lock) }
-        if idle.count < Self.kept { idle.append(workspace) }
+        lock.locked { if idle.count < Self.kept { idle.append(workspace) } }
     }
 }

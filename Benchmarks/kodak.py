@@ -5,7 +5,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-import demo_codecs as codecs
+import coders
 
 NIC_QUALITIES = (10, 20, 30, 40, 50, 60, 70, 80, 90)
 JPEG_QUALITIES = (5, 10, 20, 30, 50, 65, 80, 90, 95)
@@ -19,7 +19,7 @@ def measure(code, qualities, sources, folder):
     for quality in qualities:
         coded = [code(source, quality, REPEAT) for source in sources]
         rate = statistics.mean(8 * c.size / PIXELS for c in coded)
-        psnr, ms_ssim = map(statistics.mean, zip(*(codecs.compare(source, c.pixels, folder) for source, c in zip(sources, coded))))
+        psnr, ms_ssim = map(statistics.mean, zip(*(coders.compare(source, c.pixels, folder) for source, c in zip(sources, coded))))
         curve.append((rate, psnr))
         times = []
         for seconds in ([c.encode_seconds for c in coded], [c.decode_seconds for c in coded]):
@@ -32,14 +32,14 @@ def main(folder):
     paths = sorted(Path(folder).glob("kodim??.png"))
     if len(paths) != 24:
         sys.exit(f"bench: the 24 Kodak pictures are not in {folder} (make bench KODAK=folder)")
-    sources = [codecs.ppm(path) for path in paths]
+    sources = [coders.ppm(path) for path in paths]
     print("Means over the 24 pictures; seconds for one picture: median over pictures (least to most), of the whole command with its start.")
     print(f"{'':10}{'bpp':>8}{'PSNR':>9}{'MS-SSIM':>10}{'encode':>24}{'decode':>24}")
     with tempfile.TemporaryDirectory() as scratch:
-        nic = measure(codecs.neuralcodec, NIC_QUALITIES, sources, scratch)
-        jpeg = measure(codecs.cjpeg, JPEG_QUALITIES, sources, scratch)
-    print(f"BD-rate against cjpeg -optimize: {codecs.load_bd_rate()(jpeg, nic):.1f} %")
+        nic = measure(coders.neuralcodec, NIC_QUALITIES, sources, scratch)
+        jpeg = measure(coders.cjpeg, JPEG_QUALITIES, sources, scratch)
+    print(f"BD-rate against cjpeg -optimize: {coders.load_bd_rate()(jpeg, nic):.1f} %")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1] if len(sys.argv) > 1 else codecs.kodak_folder())
+    main(sys.argv[1] if len(sys.argv) > 1 else coders.kodak_folder())
