@@ -6,7 +6,7 @@ NEURALCODEC_KODAK names the folder of kodim01.png ... kodim24.png.
 import functools
 import io
 
-import demo_codecs as codecs
+import coders
 import numpy as np
 import pytest
 import reference_metrics
@@ -14,11 +14,11 @@ from PIL import Image
 
 neuralcodec = pytest.importorskip("neuralcodec", reason="the Python package is not staged")
 
-PICTURES = sorted(codecs.kodak_folder().glob("kodim??.png"))
+PICTURES = sorted(coders.kodak_folder().glob("kodim??.png"))
 QUALITIES = (10, 30, 50, 70, 90)
 JPEG_QUALITIES = (5, 10, 20, 30, 50, 65, 80, 90, 95)
 
-pytestmark = pytest.mark.skipif(len(PICTURES) != 24, reason=f"the 24 Kodak pictures are not in {codecs.kodak_folder()} (NEURALCODEC_KODAK)")
+pytestmark = pytest.mark.skipif(len(PICTURES) != 24, reason=f"the 24 Kodak pictures are not in {coders.kodak_folder()} (NEURALCODEC_KODAK)")
 
 
 @functools.cache
@@ -29,7 +29,7 @@ def samples(path):
 
 @functools.cache
 def ppm(path):
-    return codecs.ppm(path)
+    return coders.ppm(path)
 
 
 def rate_and_psnr(path, size, pixels):
@@ -47,7 +47,7 @@ def through_python(path, quality):
 @functools.cache
 def through_jpeg(path, quality):
     """(bits per pixel, PSNR) of cjpeg -optimize."""
-    coded = codecs.cjpeg(ppm(path), quality)
+    coded = coders.cjpeg(ppm(path), quality)
     with Image.open(io.BytesIO(coded.pixels)) as picture:
         return rate_and_psnr(path, coded.size, np.asarray(picture))
 
@@ -76,7 +76,7 @@ def test_command_and_python_agree(command, path):
 def test_rate_against_jpeg():
     ours = [mean(nic, quality) for quality in QUALITIES]
     jpeg = [mean(through_jpeg, quality) for quality in JPEG_QUALITIES]
-    difference = codecs.load_bd_rate()(jpeg, ours)
+    difference = coders.load_bd_rate()(jpeg, ours)
     print("nic", *(f"{rate:.3f} bpp {psnr:.2f} dB" for rate, psnr in ours), sep="\n  ")
     print("cjpeg -optimize", *(f"{rate:.3f} bpp {psnr:.2f} dB" for rate, psnr in jpeg), sep="\n  ")
     print(f"BD-rate {difference:.1f} %")
