@@ -132,7 +132,8 @@ typedef struct nc_image {
     size_t stride;          /* bytes from one row to the next; 0: width * channels */
 } nc_image;
 
-/* Called on the calling thread only, with the fraction done (0...1, never falling). A non-zero return cancels: the call ends with NC_CANCELLED. */
+/* Called on the calling thread only, with the fraction done (0...1, never falling). A non-zero return cancels: the call ends with NC_CANCELLED.
+ * It runs in the library's floating-point mode (round to nearest, nothing flushed to zero), not the caller's. */
 typedef int (*nc_progress)(void *user, double fraction);
 
 /* Bounds on what one call may use. All are checked before the allocation they bound. */

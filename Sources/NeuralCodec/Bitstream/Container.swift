@@ -136,7 +136,7 @@ struct ParsedFile {
         guard tileColumns == 1, tileRows == 1 else {
             throw CodecError(.unsupported, "the file has \(tileColumns) x \(tileRows) tiles; this library decodes one")
         }
-        guard id.allSatisfy({ $0 > 0x20 && $0 < 0x7f }) else { throw CodecError(.badStream, "the header's model id is not text") }
+        guard isModelID(id) else { throw CodecError(.badStream, "the header's model id is not one") }
         return Header(
             width: width, height: height, channels: channels, bitDepth: depth, coding: coding, rateParameter: rate, modelID: id, modelHash: hash,
             symbolChecksum: reader.take(UInt32.self))

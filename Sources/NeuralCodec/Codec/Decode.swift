@@ -78,6 +78,9 @@ private func copyStored(_ file: ParsedFile, _ target: () throws -> (UnsafeMutabl
     guard !rowOverflow, !overflow, size == file.payload.count else {
         throw CodecError(.badStream, "the stored picture has \(file.payload.count) bytes, which does not fit \(header.width) x \(header.height)")
     }
+    guard ncp_crc32c(0, file.payload.baseAddress, size) == header.symbolChecksum else {
+        throw CodecError(.badStream, "the stored picture is damaged: its checksum does not match")
+    }
     let (pixels, stride) = try target()
     for y in 0 ..< header.height { (pixels + y * stride).copyMemory(from: file.payload.baseAddress! + y * row, byteCount: row) }
 }

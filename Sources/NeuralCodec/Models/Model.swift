@@ -35,8 +35,8 @@ public final class Model: @unchecked Sendable {
         guard metadata["quantizer"] == "scalar", metadata["padding"] == "replicate-\(PatchCheckerboard.padding)" else {
             throw CodecError(.badModel, "the model's quantizer or padding rule is unknown")
         }
-        guard let id = metadata["id"], (1...8).contains(id.utf8.count), id.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f }) else {
-            throw CodecError(.badModel, "the model's id is not 1 to 8 ASCII characters")
+        guard let id = metadata["id"], !id.isEmpty, isModelID(Array(id.utf8)) else {
+            throw CodecError(.badModel, "the model's id is not 1 to 8 ASCII letters, digits, '-' and '_'")
         }
         guard let text = metadata["hyperparameters"], let hyperparameters = JSON(text) else { throw CodecError(.badModel, "the model has no valid hyperparameters") }
         self.id = id

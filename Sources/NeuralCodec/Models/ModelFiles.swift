@@ -20,6 +20,16 @@ enum ModelFolders {
     static var described: String { all.isEmpty ? "any model folder" : all.joined(separator: ":") }
 }
 
+/// At most 8 ASCII letters, digits, "-" and "_": an id becomes part of a path, so nothing else may stand in it. May be empty, in files that need no model.
+func isModelID(_ id: [UInt8]) -> Bool {
+    id.count <= 8 && id.allSatisfy { byte in
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"): true
+        default: false
+        }
+    }
+}
+
 /// Files, read without Foundation.
 package enum FileBytes {
     /// Far above any model; a wrong path (a disk image, a device) must not fill the memory.

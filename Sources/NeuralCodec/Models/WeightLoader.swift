@@ -134,11 +134,12 @@ final class WeightLoader {
         let taps = kernelSize * kernelSize
         let lanes = NCK_LANES
         let packed = try allocate(Float.self, rows.count * inputs * taps)
-        var target = packed
-        for block in Swift.stride(from: 0, to: rows.count, by: lanes) {
+        for (index, row) in rows.enumerated() {
+            let source = weights + row * inputs * taps
+            var target = packed + index / lanes * lanes * inputs * taps + index % lanes
             for tap in 0 ..< taps {
                 for input in 0 ..< inputs {
-                    for lane in 0 ..< lanes { target[lane] = weights[(rows[block + lane] * inputs + input) * taps + tap] }
+                    target.pointee = source[input * taps + tap]
                     target += lanes
                 }
             }

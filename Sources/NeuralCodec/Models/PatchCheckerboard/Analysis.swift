@@ -8,8 +8,10 @@ extension PatchCheckerboard {
         try call.progress.step(0.3)
         let wide = call.workspace[call.plan.analysisWide]
         wide.clearHalo()
-        for block in analysisBlocks { block.apply(call.layers, y0, wide: wide, scratch: call.scratch) }
-        try call.progress.step(0.9)
+        for (index, block) in analysisBlocks.enumerated() {
+            block.apply(call.layers, y0, wide: wide, scratch: call.scratch)
+            try call.progress.step(0.3 + 0.6 * Double(index + 1) / Double(analysisBlocks.count))
+        }
         hyperAnalyse(call, y0)
     }
 

@@ -12,8 +12,10 @@ extension PatchCheckerboard {
         }
         let wide = call.workspace[call.plan.synthesisWide]
         wide.clearHalo()
-        for block in synthesisBlocks { block.apply(call.layers, f, wide: wide, scratch: call.scratch) }
-        try call.progress.step(0.3)
+        for (index, block) in synthesisBlocks.enumerated() {
+            block.apply(call.layers, f, wide: wide, scratch: call.scratch)
+            try call.progress.step(0.3 * Double(index + 1) / Double(synthesisBlocks.count))
+        }
 
         let cells = call.workspace[call.plan.cells]
         let R = hyperparameters.renderChannels
@@ -37,8 +39,10 @@ extension PatchCheckerboard {
         team.runSpans(rows: map.rows, columns: map.columns) { span, _ in
             renderIn.apply(call.layers, span, from: cells, to: map, slope: leakySlope)
         }
-        for block in renderBlocks { block.apply(call.layers, map, wide: wide, scratch: call.scratch) }
-        try call.progress.step(0.9)
+        for (index, block) in renderBlocks.enumerated() {
+            block.apply(call.layers, map, wide: wide, scratch: call.scratch)
+            try call.progress.step(0.5 + 0.4 * Double(index + 1) / Double(renderBlocks.count))
+        }
         team.runSpans(rows: map.rows, columns: map.columns) { span, worker in
             let detail = call.scratch[worker]
             renderOut.apply(
