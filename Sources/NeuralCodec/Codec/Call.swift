@@ -8,12 +8,13 @@ final class Call {
     let plan: PatchCheckerboard.Plan
     let scratch: WorkerScratch
     let progress: ProgressTracker
+    let clock: StageClock?
     private let pool: WorkspacePool
 
     /// Checks the limits, then allocates. `reserved` bytes of working memory are used outside the workspace.
     init(
         _ network: PatchCheckerboard, _ pool: WorkspacePool, width: Int, height: Int, encoder: Bool, threads: Int, limits: Limits, reserved: Int = 0,
-        progress: ProgressTracker
+        progress: ProgressTracker, clock: StageClock? = nil
     ) throws {
         let kernels = try Kernels.current()
         let team = try ThreadTeam(threads: threads)
@@ -31,6 +32,7 @@ final class Call {
         self.workspace = workspace
         self.pool = pool
         self.progress = progress
+        self.clock = clock
         scratch = WorkerScratch(base: workspace[plan.scratch], floatsPerWorker: plan.scratchPerWorker)
         layers = LayerContext(kernels: kernels.table, team: team, rates: workspace[plan.rates])
     }

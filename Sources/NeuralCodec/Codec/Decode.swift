@@ -64,7 +64,7 @@ func decode(_ file: ParsedFile, model: Model?, options: DecodeOptions, target: (
             let model = try Model.forFile(header, given: model)
             let call = try Call(
                 model.network, model.workspaces, width: header.width, height: header.height, encoder: false, threads: options.threads, limits: options.limits,
-                progress: progress)
+                progress: progress, clock: options.clock)
             let (pixels, stride) = try target()
             try PictureDecoder(network: model.network, call: call).decode(file, into: pixels.assumingMemoryBound(to: UInt8.self), stride: stride)
         }
@@ -91,22 +91,27 @@ private struct PictureDecoder {
     let call: Call
 
     func decode(_ file: ParsedFile, into pixels: UnsafeMutablePointer<UInt8>, stride: Int) throws {
+        call.clock?.mark(.container)
         var decoder = try RANSDecoder(file.payload)
         let factors = network.evaluateRates(file.header.rateParameter, into: call.layers.rates)
         call.progress.begin(upTo: 0.4)
         var checksum = takeHyperlatents(&decoder)
+        call.clock?.mark(.coding)
         network.hyperSynthesise(call)
         try call.progress.step(0.2)
         for pass in 0 ..< 2 {
             if pass == 1 { network.computeContext(call, factors) }
             network.computeParameters(call, factors, pass: pass)
+            call.clock?.mark(.parameters)
             checksum = try takeLatents(&decoder, pass, checksum)
+            call.clock?.mark(.coding)
             try call.progress.step(0.6 + 0.4 * Double(pass))
         }
         try decoder.finish()
         try verify(checksum, file.header)
         call.progress.begin(upTo: 1)
         try network.synthesise(call, factors, into: pixels, stride: stride, channels: file.header.channels)
+        call.clock?.mark(.synthesis)
     }
 
     private func takeHyperlatents(_ decoder: inout RANSDecoder) -> UInt32 {

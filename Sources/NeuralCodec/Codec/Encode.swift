@@ -19,9 +19,11 @@ package func encode(
         let reserved = if case .psnr = options.target { picture.width * picture.height * picture.channels } else { 0 }
         let call = try Call(
             model.network, model.workspaces, width: picture.width, height: picture.height, encoder: true, threads: options.threads, limits: options.limits,
-            reserved: reserved, progress: progress)
+            reserved: reserved, progress: progress, clock: options.clock)
         progress.begin(upTo: 0.5)
         let encoder = try PictureEncoder(model.network, picture, call, trace: trace)
+        call.clock?.mark(.analysis)
+        defer { call.clock?.mark(.container) }
         return try FileEncoder(model: model, picture: picture, encoder: encoder, progress: progress).encode(options.target)
     }
 }

@@ -29,6 +29,8 @@ public struct EncodeOptions {
     public var threads = 0
     public var limits = Limits()
     public var progress: Progress?
+    /// For measurements: takes the time of each stage.
+    package var clock: StageClock?
 
     public init() {}
 }
@@ -38,6 +40,8 @@ public struct DecodeOptions {
     public var threads = 0
     public var limits = Limits()
     public var progress: Progress?
+    /// For measurements: takes the time of each stage.
+    package var clock: StageClock?
 
     public init() {}
 }

@@ -35,8 +35,10 @@ final class PictureEncoder {
             if pass == 1 { network.computeContext(call, factors) }
             quantize(pass, factors)
         }
+        call.clock?.mark(.parameters)
         try call.progress.step(0.6)
         let coded = Coded(rate: rate, words: try encodeSymbols(), checksum: checksum())
+        call.clock?.mark(.coding)
         try call.progress.step(0.7)
         return coded
     }
@@ -88,6 +90,7 @@ final class PictureEncoder {
         let factors = network.evaluateRates(coded.rate, into: call.layers.rates)
         let pixels = decoded.buffer.bytes.baseAddress!.assumingMemoryBound(to: UInt8.self)
         try network.synthesise(call, factors, into: pixels, stride: decoded.width * decoded.channels, channels: decoded.channels)
+        call.clock?.mark(.synthesis)
         let row = decoded.width * decoded.channels
         return (0 ..< decoded.height).reduce(0) { sum, y in
             sum + nck_squared_error(pixels + y * row, (picture.pixels + y * picture.stride).assumingMemoryBound(to: UInt8.self), row)
