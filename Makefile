@@ -73,6 +73,7 @@ demo: stage
 test: stage
 	swift build --product libneuralcodecPackageTests $(swift_tests)
 	swift test --skip-build $(swift_tests)
+	$(swift_products) --product neuralcodec-bench
 	PYTHONPATH=$(abspath $(stage)/python) $(python) -m pytest -q -p no:cacheprovider Tests
 
 ##   make test-torch  the tests of the training package, with PyTorch
