@@ -164,7 +164,7 @@ final class CodecTests: XCTestCase {
                 for y in 0 ..< 29 { samples.replaceSubrange(y * stride ..< y * stride + row, with: picture.samples[y * row ..< (y + 1) * row]) }
                 let other = try withGuarded(samples) { bytes in
                     let view = PictureView(pixels: bytes.baseAddress!, width: 37, height: 29, channels: channels, stride: stride)
-                    return [UInt8](try encode(view, model: model).file.bytes)
+                    return try encode(view, model: model).file.withBytes([UInt8].init)
                 }
                 XCTAssertEqual(other, file, "stride \(stride)")
                 // The same on the way out.

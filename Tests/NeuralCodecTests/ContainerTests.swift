@@ -11,7 +11,7 @@ final class ContainerTests: XCTestCase {
         let header = Header(
             width: 0x0102_0304, height: 0x0506_0708, channels: 3, coding: .neural, rateParameter: 0x090a, modelID: Array("abc".utf8),
             modelHash: [1, 2, 3, 4, 5, 6, 7, 8], symbolChecksum: 0x0b0c_0d0e)
-        let file = [UInt8](try writeContainer(header, payloadSize: 3) { $0.copyBytes(from: [0xf1, 0xf2, 0xf3]) }.bytes)
+        let file = try writeContainer(header, payloadSize: 3) { $0.copyBytes(from: [0xf1, 0xf2, 0xf3]) }.withBytes([UInt8].init)
         var expected: [UInt8] = [0x8e, 0x4e, 0x49, 0x43, 0x0d, 0x0a, 0x1a, 0x0a, 1, 1]
         let head: [UInt8] =
             [37, 0, 0, 0] + Array("HEAD".utf8) + [4, 3, 2, 1, 8, 7, 6, 5, 3, 8, 0, 0x0a, 9, 1, 0, 1, 0] + Array("abc\0\0\0\0\0".utf8)
@@ -42,6 +42,9 @@ final class ContainerTests: XCTestCase {
         XCTAssertEqual(Array(file[file.count - 22 ..< file.count - 4]), picture.samples)
         let info = try file.withUnsafeBytes { try readInfo($0) }
         XCTAssertTrue(info.stored && info.modelID.isEmpty && info.payloadSize == 18)
+        var damaged = file
+        damaged[file.count - 5] ^= 1
+        assertThrows(.badStream, "stored picture is damaged") { try TestPicture.decoded(damaged.repaired(), nil) }
         // No model is needed, and a given one does not matter.
         XCTAssertEqual(try TestPicture.decoded(file, nil), picture)
         XCTAssertEqual(try TestPicture.decoded(file, model), picture)
@@ -79,7 +82,7 @@ final class ContainerTests: XCTestCase {
     /// Behind right checksums: the payload's own end check, or the checksum of the symbols, shows every flip.
     func testPayloadFlipsBehindRightChecksums() throws {
         let model = try TinyModel.load()
-        let file = try TestPicture.noise(64, 64).encoded(model, .quality(40)).file
+        let file = try TestPicture.noise(64, 64).encoded(model, .quality(80)).file
         let payload = 18 + 37 + 4 + 8
         XCTAssertGreaterThan(file.count, 500)
         var mismatches = 0
@@ -230,7 +233,8 @@ final class ContainerTests: XCTestCase {
             refused(.unsupported, "tiles") { $0.put(tiles, 31) }
             refused(.unsupported, "tiles") { $0.put(tiles, 33) }
         }
-        for byte: UInt8 in [1, 0x20, 0x7f, 0xff] { refused(.badStream, "model id is not text") { $0[35] = byte } }
+        // The id becomes part of a path.
+        for byte in Array("\u{1} ./:\\*\u{7f}".utf8) + [0xff] { refused(.badStream, "model id") { $0[36] = byte } }
         refused(.modelNotFound, "needs model 'tiny'") { $0[43] ^= 1 }
         refused(.decoderMismatch, "please report") { $0[51] ^= 1 }
         refused(.badStream, "stored picture has") { $0[28] = 1 }

@@ -100,7 +100,7 @@ final class ModelTests: XCTestCase {
         for value in [nil, "", "transformer"] { refused("architecture", value, "architecture") }
         for value in [nil, "lattice"] { refused("quantizer", value, "quantizer") }
         for value in [nil, "reflect-64", "replicate-32"] { refused("padding", value, "padding") }
-        for value in [nil, "", "ninechars", "sp ace", "tab\t", "\u{e4}", "null\u{0}"] { refused("id", value, "id") }
+        for value in [nil, "", "ninechars", "sp ace", "tab\t", "\u{e4}", "null\u{0}", "a/b", "..", "a.b"] { refused("id", value, "id") }
         for value in [nil, "", "{", "[]", "1", "{}", "\u{0}"] { refused("hyperparameters", value, "hyperparameter") }
     }
 

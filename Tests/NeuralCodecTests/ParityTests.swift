@@ -62,7 +62,7 @@ final class ParityTests: XCTestCase {
         let picture = golden["picture"]
         let file = try picture.bytes.withUnsafeBytes { samples in
             let view = PictureView(pixels: samples.baseAddress!, width: picture.shape[1], height: picture.shape[0], channels: 3, stride: picture.shape[1] * 3)
-            return [UInt8](try encode(view, model: model, options: options, trace: trace).file.bytes)
+            return try encode(view, model: model, options: options, trace: trace).file.withBytes([UInt8].init)
         }
         XCTAssertEqual(try file.withUnsafeBytes { try readInfo($0).rateParameter }, rate)
         return (trace, file)

@@ -19,7 +19,7 @@ struct TestPicture: Equatable {
 
     init(_ picture: Picture) {
         (width, height, channels) = (picture.width, picture.height, picture.channels)
-        samples = [UInt8](picture.buffer.bytes)
+        samples = picture.buffer.withBytes([UInt8].init)
     }
 
     /// Slopes, edges and a little noise.
@@ -78,7 +78,7 @@ struct TestPicture: Equatable {
     func encoded(_ model: Model, _ options: EncodeOptions) throws -> (file: [UInt8], summary: EncodeSummary) {
         try withView { view in
             let (file, summary) = try encode(view, model: model, options: options)
-            return ([UInt8](file.bytes), summary)
+            return (file.withBytes([UInt8].init), summary)
         }
     }
 

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+import CPlatform
+import XCTest
+
+@testable import NeuralCodec
+
+/// Tests/conformance: files that every decoder must decode to the same pixels, and every encoder must write, byte by byte. Its README says what is what.
+/// With NEURALCODEC_REGENERATE=1 in the environment the folder is written anew first.
+final class ConformanceTests: XCTestCase {
+    /// Pictures, each coded at all qualities.
+    private static let pictures: [(name: String, picture: TestPicture)] = [
+        ("dot-1x1.ppm", TestPicture(1, 1) { _, _, c in 90 + 40 * c }), ("scene-100x75.ppm", .scene(100, 75)), ("scene-65x128.pgm", .scene(65, 128, channels: 1)),
+        ("text-128x64.pgm", .text(128, 64, channels: 1)), ("noise-64x48.ppm", .noise(64, 48)), ("checkerboard-33x70.ppm", .checkerboard(33, 70)),
+    ]
+    private static let qualities = [0, 40, 75, 100]
+
+    /// A line of cases.json.
+    private struct Case: Codable {
+        var picture: String
+        var quality: Int
+        var file: String
+        /// SHA-256 of the symbols as 32-bit little-endian integers in coding order; none in stored files.
+        var symbols: String?
+        /// SHA-256 of the decoded samples, rows without gaps.
+        var pixels: String
+    }
+
+    private var model: Model!
+    private var cases: [Case] = []
+
+    override class func setUp() {
+        if ProcessInfo.processInfo.environment["NEURALCODEC_REGENERATE"] == "1" { try! regenerate() }
+    }
+
+    override func setUpWithError() throws {
+        model = try TinyModel.load()
+        cases = try JSONDecoder().decode([Case].self, from: Data(testBytes("conformance/cases.json")))
+    }
+
+    func testFolderIsComplete() throws {
+        XCTAssertEqual(cases.count, Self.pictures.count * Self.qualities.count)
+        let listed = Set(cases.flatMap { [$0.picture, $0.file] } + ["cases.json", "README.md"])
+        XCTAssertEqual(Set(try FileManager.default.contentsOfDirectory(atPath: testFile("conformance").path)), listed)
+        let neural = cases.filter { $0.symbols != nil }.count
+        XCTAssertTrue(neural > 15 && neural < cases.count, "both codings are there")
+    }
+
+    func testDecoding() throws {
+        for path in availablePaths {
+            try withPath(path) {
+                for item in cases {
+                    let decoded = try TestPicture.decoded(testBytes("conformance/\(item.file)"), model)
+                    XCTAssertEqual(decoded.samples.withUnsafeBytes { sha256($0) }, item.pixels, "\(item.file) on \(path)")
+                    let picture = try Self.readPicture(item.picture)
+                    XCTAssertEqual([decoded.width, decoded.height, decoded.channels], [picture.width, picture.height, picture.channels])
+                }
+            }
+        }
+    }
+
+    func testEncoding() throws {
+        for path in availablePaths {
+            try withPath(path) {
+                for item in cases {
+                    let (file, symbols) = try Self.encoded(Self.readPicture(item.picture), item.quality, model)
+                    XCTAssertEqual(file, try testBytes("conformance/\(item.file)"), "\(item.file) on \(path)")
+                    XCTAssertEqual(symbols.map(Self.hash), item.symbols, "\(item.file) on \(path)")
+                    // The file's own checksum of its symbols.
+                    if let symbols { XCTAssertEqual(ncp_crc32c(0, symbols, 4 * symbols.count), file.word(18 + 33)) }
+                }
+            }
+        }
+    }
+
+    // MARK: Helpers
+
+    /// The file and, unless it is stored, its symbols in coding order: hyperlatents, then the latents whose row + column is even, then the others.
+    private static func encoded(_ picture: TestPicture, _ quality: Int, _ model: Model) throws -> (file: [UInt8], symbols: [Int32]?) {
+        var options = EncodeOptions()
+        options.target = .quality(Double(quality))
+        options.threads = 1
+        let trace = LatentTrace()
+        let file = try picture.withView { try encode($0, model: model, options: options, trace: trace).file.withBytes([UInt8].init) }
+        if try file.withUnsafeBytes({ try readInfo($0).stored }) { return (file, nil) }
+        var symbols = trace.hyperSymbols
+        for pass in 0 ..< 2 {
+            for position in 0 ..< trace.rows * trace.columns where (position / trace.columns + position % trace.columns) % 2 == pass {
+                symbols += trace.symbols[position * trace.channels ..< (position + 1) * trace.channels]
+            }
+        }
+        return (file, symbols)
+    }
+
+    private static func hash(_ symbols: [Int32]) -> String { symbols.map(\.littleEndian).withUnsafeBytes { sha256($0) } }
+
+    /// A binary PPM or PGM file without comments.
+    private static func readPicture(_ name: String) throws -> TestPicture {
+        let bytes = try testBytes("conformance/\(name)")
+        let fields = String(decoding: bytes.prefix(20), as: Unicode.ASCII.self).split(maxSplits: 4, whereSeparator: \.isWhitespace)
+        let (width, height) = (try XCTUnwrap(Int(fields[1])), try XCTUnwrap(Int(fields[2])))
+        let channels = fields[0] == "P6" ? 3 : 1
+        let samples = bytes.suffix(width * height * channels)
+        return TestPicture(width, height, channels: channels) { x, y, c in Int(samples[samples.startIndex + (y * width + x) * channels + c]) }
+    }
+
+    private static func regenerate() throws {
+        let folder = testFile("conformance")
+        for name in try FileManager.default.contentsOfDirectory(atPath: folder.path) where name != "README.md" {
+            try FileManager.default.removeItem(at: folder.appendingPathComponent(name))
+        }
+        let model = try TinyModel.load()
+        var cases: [Case] = []
+        for (name, picture) in pictures {
+            let header = "\(picture.channels == 3 ? "P6" : "P5")\n\(picture.width) \(picture.height)\n255\n"
+            try Data(Array(header.utf8) + picture.samples).write(to: folder.appendingPathComponent(name))
+            for quality in qualities {
+                let (file, symbols) = try encoded(picture, quality, model)
+                let fileName = "\(name.dropLast(4))-q\(quality).nic"
+                try Data(file).write(to: folder.appendingPathComponent(fileName))
+                let pixels = try TestPicture.decoded(file, model).samples.withUnsafeBytes { sha256($0) }
+                cases.append(Case(picture: name, quality: quality, file: fileName, symbols: symbols.map(hash), pixels: pixels))
+            }
+        }
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+        try (encoder.encode(cases) + Data("\n".utf8)).write(to: folder.appendingPathComponent("cases.json"))
+    }
+}
