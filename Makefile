@@ -16,6 +16,9 @@ header := include/neuralcodec.h
 version := $(shell awk '/define NC_VERSION_/ {v = v s $$3; s = "."} END {print v}' $(header))
 soname := libneuralcodec.so.$(firstword $(subst ., ,$(version)))
 
+# Part of the library (Sources/CDefaultModel); older models are installed beside it.
+embedded_model := nic-1.safetensors
+
 stage := build
 python := .venv/bin/python
 # The Swift runtime goes into both products. They are linked apart, because the linker options of the library are not for the command;
@@ -46,7 +49,7 @@ define install_files
 	install -m 644 $(header) $(1)/include/neuralcodec.h
 	sed -e 's|@prefix@|$(2)|' -e 's|@version@|$(version)|' pkgconfig/neuralcodec.pc.in >$(1)/lib/pkgconfig/neuralcodec.pc
 	install -m 644 docs/man/neuralcodec.1 $(1)/share/man/man1/neuralcodec.1
-	find models -name '*.safetensors' -exec install -m 644 -t $(1)/share/neuralcodec/models {} +
+	find models -name '*.safetensors' ! -name $(embedded_model) -exec install -m 644 -t $(1)/share/neuralcodec/models {} +
 endef
 
 # $(call install_python,FOLDER,environment of pkg-config)
@@ -85,7 +88,7 @@ test-torch: stage
 bench: stage
 	$(python) Benchmarks/kodak.py $(KODAK)
 	$(swift_products) --product neuralcodec-bench
-	$(products)/neuralcodec-bench entropy models/nic-1.safetensors $(KODAK)/*.png
+	$(products)/neuralcodec-bench entropy models/$(embedded_model) $(KODAK)/*.png
 	$(products)/neuralcodec-bench speed default $(KODAK)/*.png
 	$(products)/neuralcodec-bench rans default
 	clang -std=c2x -O2 -ISources/CKernels/include -ITests/kernels Tests/kernels/*.c Sources/CKernels/*.c -lm -o .build/kernelcheck

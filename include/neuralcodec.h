@@ -149,7 +149,7 @@ typedef struct nc_encode_options {
     size_t struct_size;
     double quality;         /* 0 (smallest) ... 100 (best), continuous; negative: not set */
     size_t target_size;     /* bytes of the whole file, never exceeded; 0: not set */
-    double target_psnr;     /* dB over all samples, the smallest file that reaches it; 0: not set */
+    double target_psnr;     /* dB over all samples, up to 200: the smallest file of the model that reaches it; 0: not set */
     uint32_t threads;       /* 0: all cores. Does not change the bytes. At most 1024 */
     nc_limits limits;
     nc_progress progress;   /* may be null */

@@ -6,7 +6,7 @@ public enum RateTarget: Sendable {
     case quality(Double)
     /// Bytes of the whole file, never exceeded.
     case size(Int)
-    /// Decibels over all samples: the smallest file that reaches them.
+    /// Decibels over all samples: the smallest file of the model that reaches them.
     case psnr(Double)
 }
 
