@@ -11,6 +11,7 @@ import torch
 
 from .data import Crops, load_images, to_tensor
 from .initialise import from_klt, from_probe
+from .model_file import read_model, restore_model
 from .models import ARCHITECTURES
 
 
@@ -23,7 +24,7 @@ class Config:
     architecture: str = "patch-checkerboard"
     hyperparameters: dict = None
     probe: str = ""  # a probe state dict to start from; empty: the KLT of the training patches
-    weights: str = ""  # a checkpoint whose averaged weights to start from (a new run, not a resumed one)
+    weights: str = ""  # a checkpoint, or an exported model file, whose averaged weights to start from (a new run, not a resumed one)
     minutes: float = 60.0
     batch: int = 16
     crop: int = 128
@@ -68,6 +69,13 @@ def load_config(path, overrides):
 def build_model(config):
     model_class = ARCHITECTURES[config.architecture]
     return model_class(model_class.Hyperparameters(**(config.hyperparameters or {})))
+
+
+def starting_weights(path):
+    """Averaged weights of a checkpoint, or those of an exported model (convolutions rounded to 16 bits)."""
+    if path.endswith(".safetensors"):
+        return restore_model(*read_model(path)).state_dict()
+    return torch.load(path, map_location="cpu", weights_only=True)["ema"]
 
 
 def loss_of(config, model, x, r):
@@ -118,7 +126,7 @@ def train(config):
         crops = Crops(images, config.seed + step)
         torch.manual_seed(config.seed + step)
     elif config.weights:
-        model.load_state_dict(torch.load(config.weights, map_location=device, weights_only=True)["ema"])
+        model.load_state_dict(starting_weights(config.weights))
     elif config.probe:
         from_probe(model, torch.load(config.probe, weights_only=True), crops, config.lambda_of)
     else:

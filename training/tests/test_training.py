@@ -104,3 +104,16 @@ def test_settings(tmp_path):
     assert (config.minutes, config.batch, config.bf16, config.hyperparameters) == (3, 5, False, {"knots": 3})
     with pytest.raises(SystemExit):
         load_config(None, ["no_such_setting=1"])
+
+
+def test_an_exported_model_is_a_starting_point(photographs, tmp_path):
+    from neuralcodec_training.model_file import round_weights, write_model
+    from neuralcodec_training.train import starting_weights
+
+    model = round_weights(PatchCheckerboard(HYPERPARAMETERS))
+    path = str(tmp_path / "model.safetensors")
+    write_model(path, model, "start")
+    weights = starting_weights(path)
+    assert all(torch.equal(weights[name], value) for name, value in model.state_dict().items())
+    train(Config(data=photographs, out=str(tmp_path / "run"), weights=path, hyperparameters=vars(HYPERPARAMETERS), batch=2, crop=64, late_crop=64, bf16=False, minutes=0.02))
+    assert rows(str(tmp_path / "run"))[-1]["step"] > 0

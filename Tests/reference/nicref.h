@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// A second decoder of .nic files, written from docs/format.md alone. Comments name the sections of that page.
+#ifndef NICREF_H
+#define NICREF_H
+
+#include <float.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#if FLT_EVAL_METHOD != 0
+#error "annex A needs + - * / that round to binary32 each time"
+#endif
+
+// nicref.c: errors, memory, bytes, checksums.
+_Noreturn void fail(const char *message);   // one line to stderr, everything freed, exit status 1
+void *take(size_t count, size_t size);      // zeroed memory; fails instead of returning NULL
+void drop(void *memory);                    // gives it back early; what remains is freed at exit
+uint64_t little_endian(const uint8_t *bytes, int count);
+uint32_t crc32c(uint32_t crc, const uint8_t *bytes, size_t count);  // start with 0; may be continued
+
+// A code table (section 3): the integers offset ... offset + length - 1, then the escape.
+// Symbol number i has the cumulative frequencies start[i] ... start[i + 1] - 1.
+typedef struct {
+    int32_t offset, length;
+    uint32_t *start;
+} Table;
+
+// A tensor of a model file (section 2). F32 and F16 fill `values`, I32 and U16 fill `integers`.
+typedef struct {
+    const char *name, *type;
+    int rank;
+    int64_t sides[4];
+    size_t count, size;    // elements, bytes
+    const uint8_t *data;
+    float *values;
+    int32_t *integers;
+} Tensor;
+
+typedef struct {
+    Tensor *tensors;       // in ascending byte order of the names
+    size_t tensor_count;
+    uint8_t hash[32];
+    char id[9];
+    int latent, core, hyper, context, hidden, render;  // channels: M, N, H, C, F, R
+    int synthesis_blocks, render_blocks, knots;
+    int scale_count;       // S
+    const float *thresholds;
+    Table *gaussian;       // one a scale
+    Table *prior;          // one a channel of the hyperlatents
+} Model;
+
+// model.c
+Model *load_model(const uint8_t *file, size_t size);
+const Tensor *find_tensor(const Model *model, const char *name, const char *types, int rank, const int64_t *sides);
+const float *weights(const Model *model, const char *name, int d0, int d1, int d2, int d3);  // sides of 0 are absent
+
+// entropy.c
+typedef struct {
+    uint64_t state[4];
+    const uint8_t *word, *end;
+    uint64_t symbols;      // decoded so far
+    uint32_t crc;          // of those
+} Entropy;
+
+void entropy_start(Entropy *entropy, const uint8_t *payload, size_t size);
+int32_t entropy_symbol(Entropy *entropy, const Table *table);
+void entropy_finish(const Entropy *entropy, uint32_t crc);
+
+// network.c: section 4. `pixels` receives width * height * channels samples.
+void decode_neural(const Model *model, Entropy *entropy, uint32_t rate, uint32_t crc,
+                   int width, int height, int channels, uint8_t *pixels);
+
+#endif
