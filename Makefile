@@ -27,7 +27,7 @@ swift_products := swift build -c release --scratch-path .build/products -Xswiftc
 products := .build/products/release
 swift_tests := -c release --scratch-path .build/tests -Xswiftc -enable-testing
 
-.PHONY: all stage products setup install demo test test-torch bench clean help
+.PHONY: all stage products setup install demo test test-torch test-compressai goldens bench clean help
 
 ##   make             build everything and stage it in build/
 all: stage
@@ -84,6 +84,16 @@ test-torch: stage
 	scripts/setup --torch
 	PYTHONPATH=$(abspath $(stage)/python) .venv-torch/bin/python -m pytest -q -p no:cacheprovider training/tests
 
+##   make test-compressai  the live comparison with CompressAI, in .venv-compressai (5.8 GB, CPython 3.11 or older)
+test-compressai: setup
+	scripts/setup --compressai
+	.venv-compressai/bin/python -m pytest -q -p no:cacheprovider training/tests/test_compressai_parity.py
+
+##   make goldens     write the tiny model and its PyTorch goldens again (Tests/goldens); they change only on purpose
+goldens: setup
+	scripts/setup --torch
+	.venv-torch/bin/python -m neuralcodec_training goldens Tests/goldens
+
 ##   make bench       on the Kodak pictures (KODAK=folder): rate, distortion and time beside JPEG, the entropy coder, speed, kernels
 bench: stage
 	$(python) Benchmarks/kodak.py $(KODAK)
@@ -94,7 +104,7 @@ bench: stage
 	clang -std=c2x -O2 -ISources/CKernels/include -ITests/kernels Tests/kernels/*.c Sources/CKernels/*.c -lm -o .build/kernelcheck
 	.build/kernelcheck --bench
 
-##   make clean       remove what was built; .venv and .venv-torch stay
+##   make clean       remove what was built; the virtual environments stay
 clean:
 	rm -rf .build $(stage)
 
