@@ -73,8 +73,7 @@ final class PictureEncoder {
         var bits = 0
         for i in 0 ..< hyperCount { bits += RANSEncoder.bitBound(hyper[i], network.hyperTables, i % channels) }
         for i in 0 ..< latentCount { bits += RANSEncoder.bitBound(latent[i], network.latentTables, Int(indices[i])) }
-        // Rounding inside the states adds at most 2^-15 of a symbol's probability, far below 1/16384 of a bit.
-        var encoder = try RANSEncoder(capacity: (bits + (hyperCount + latentCount) / 16384) / 32 + 16)
+        var encoder = try RANSEncoder(bits: bits, symbols: hyperCount + latentCount)
         for i in (0 ..< latentCount).reversed() { encoder.put(latent[i], network.latentTables, Int(indices[i]), lane: i % RANS.lanes) }
         for i in (0 ..< hyperCount).reversed() { encoder.put(hyper[i], network.hyperTables, i % channels, lane: i % RANS.lanes) }
         return encoder

@@ -9,7 +9,7 @@ extension Model {
     package func encodeLatents(_ symbols: [Int32], _ indices: [UInt8]) throws -> ByteBuffer {
         var bits = 0
         for i in 0 ..< symbols.count { bits += RANSEncoder.bitBound(symbols[i], network.latentTables, Int(indices[i])) }
-        var encoder = try RANSEncoder(capacity: (bits + symbols.count / 16384) / 32 + 16)
+        var encoder = try RANSEncoder(bits: bits, symbols: symbols.count)
         for i in (0 ..< symbols.count).reversed() { encoder.put(symbols[i], network.latentTables, Int(indices[i]), lane: i % RANS.lanes) }
         let payload = try ByteBuffer(count: encoder.payloadSize)
         encoder.write(to: payload.bytes)

@@ -32,9 +32,11 @@ struct RANSEncoder {
     private let memory: ByteBuffer
     private var next: Int
 
-    /// `capacity` words must be enough for all symbols: the sum of `bitBound`, in words, rounded up.
-    init(capacity: Int) throws {
-        memory = try ByteBuffer(count: 4 * capacity)
+    /// Room for `symbols` symbols whose `bitBound`s sum to `bits`. Nothing checks the room later, so it has to be enough for any input:
+    /// rounding adds at most log2(1 + 2^-15) < 2^-14 of a bit a step, since a state is at least 2^31 and a frequency at most 2^16, and a symbol
+    /// takes at most five steps (an escape: itself, its length, two parts of the distance, its side), fewer than the eight allowed for here.
+    init(bits: Int, symbols: Int) throws {
+        memory = try ByteBuffer(count: 4 * ((bits + symbols / 2048) / 32 + 16))
         next = memory.count
     }
 
