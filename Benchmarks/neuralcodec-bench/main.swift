@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Measurements that need the core's internals. Each prints a table; entropy and speed print JSON on the last line.
+import Glibc
 import NeuralCodec
 
-let usage = "usage: neuralcodec-bench entropy|speed MODEL.safetensors PNG...  or  neuralcodec-bench rans MODEL.safetensors"
+let usage = "usage: neuralcodec-bench entropy|speed MODEL.safetensors PNG...  or  neuralcodec-bench rans MODEL.safetensors  or  neuralcodec-bench layers LAYERS.safetensors THREADS FOLDER"
 
 do {
     let arguments = Array(CommandLine.arguments.dropFirst())
     guard arguments.count >= (arguments.first == "rans" ? 2 : 3) else { throw CodecError(.invalidArgument, usage) }
+    if arguments[0] == "layers", arguments.count == 4, let threads = Int(arguments[2]) {
+        try measureLayers(arguments[1], threads: threads, folder: arguments[3])
+        exit(0)
+    }
     let pictures = try arguments.dropFirst(2).map(readPNG)
     switch arguments[0] {
     case "entropy": try measureEntropy(modelPath: arguments[1], pictures)

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Small computations that run once a call: the same code on every path.
 #include "strict.h"
+#include "kernels/vector.h"
+#include "kernels/functions.h"
 #include <math.h>
-#include <string.h>
 
 void nck_rate_table(const float *table, size_t knots, size_t channels, uint32_t r, float *out) {
     uint32_t scaled = r * (uint32_t)(knots - 1);
@@ -13,30 +14,22 @@ void nck_rate_table(const float *table, size_t knots, size_t channels, uint32_t 
     for (size_t c = 0; c < channels; c++) out[c] = fmaf(t, b[c] - a[c], a[c]);
 }
 
-// exp by 2^n * p(r), |r| <= ln 2 / 2: Cody-Waite reduction and the Taylor terms up to degree 7 (relative error below 1e-7).
-static float exp_strict(float x) {
-    x = x == x ? x : 0.0f; // before n becomes an integer
-    x = x < -87.0f ? -87.0f : x;
-    x = x > 88.0f ? 88.0f : x;
-    float n = (x * 0x1.715476p+0f + NCK_ROUND_MAGIC) - NCK_ROUND_MAGIC;
-    float r = fmaf(n, -0x1.62e4p-1f, x);
-    r = fmaf(n, -0x1.7f7d1cp-20f, r);
-    float p = 0x1.a01a02p-13f;
-    p = fmaf(p, r, 0x1.6c16c2p-10f);
-    p = fmaf(p, r, 0x1.111112p-7f);
-    p = fmaf(p, r, 0x1.555556p-5f);
-    p = fmaf(p, r, 0x1.555556p-3f);
-    p = fmaf(p, r, 0x1p-1f);
-    p = fmaf(p, r, 0x1p+0f);
-    p = fmaf(p, r, 0x1p+0f);
-    uint32_t bits = (uint32_t)((int32_t)n + 127) << 23;
-    float power;
-    memcpy(&power, &bits, sizeof power);
-    return p * power;
+void nck_exp(float sign, const float *in, float *out, size_t count) {
+    for (size_t some; count; count -= some, in += some, out += some) {
+        vector v = splat(0.0f);
+        some = count < NCK_LANES ? count : NCK_LANES;
+        memcpy(&v, in, some * sizeof *in);
+        v = exp_of(splat(sign) * v);
+        memcpy(out, &v, some * sizeof *out);
+    }
 }
 
-void nck_exp(float sign, const float *in, float *out, size_t count) {
-    for (size_t i = 0; i < count; i++) out[i] = exp_strict(sign * in[i]);
+void nck_nonnegative(float minimum, float *values, size_t count) {
+    const float pedestal = 0x1p-36f, bound = __builtin_elementwise_sqrt(minimum + pedestal);
+    for (size_t i = 0; i < count; i++) {
+        float v = values[i] > bound ? values[i] : bound;
+        values[i] = v * v - pedestal;
+    }
 }
 
 void nck_from_half(const uint16_t *half, float *out, size_t count) {

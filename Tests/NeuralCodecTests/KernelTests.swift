@@ -105,10 +105,10 @@ final class KernelTests: XCTestCase {
             offsets.withUnsafeBufferPointer { offsets in
                 weights.with { weights in bias.with { bias in input.with { input in residual.with { residual in
                     var convolution = nck_convolution(
-                        weights: weights, bias: bias, tap_offsets: offsets.baseAddress, taps: taps, inputs: inputs, outputs: outputs)
+                        weights: weights, bias: bias, tap_offsets: offsets.baseAddress, tap_lanes: nil, taps: taps, inputs: inputs, outputs: outputs)
                     let pointer = !hasResidual ? nil : inPlace ? UnsafePointer(output) : residual
                     kernels.convolve(
-                        &convolution, input, inputStep, output, outputStep, count, nck_epilogue(residual: pointer, residual_step: outputStep, slope: slope))
+                        &convolution, input, inputStep, output, outputStep, count, nck_epilogue(operand: pointer, operand_step: outputStep, combination: NCK_ADD_BEFORE, activation: activation(slope)))
                 } } } }
             }
         }
@@ -146,7 +146,7 @@ final class KernelTests: XCTestCase {
         }
         onEachPath(initial, expected, "\(size) x \(size), \(channels) channels, \(count) positions, \(kind)") { kernels, output in
             weights.with { weights in bias.with { bias in input.with { input in
-                kernels.depthwise(weights, bias, size, channels, input, row, inputStep, output, outputStep, count, slope)
+                kernels.depthwise(weights, bias, size, channels, input, row, inputStep, output, outputStep, count, activation(slope))
             } } }
         }
     }
@@ -165,7 +165,7 @@ final class KernelTests: XCTestCase {
                 var expected = initial
                 for p in 0 ..< count { for c in 0 ..< channels { expected[p * outputStep + c] = leaky(input[p * inputStep + c], slope) } }
                 onEachPath(initial, expected, "\(channels) channels, \(count) positions, \(kind)") { kernels, output in
-                    input.with { kernels.activate(channels, $0, inputStep, output, outputStep, count, slope) }
+                    input.with { kernels.activate(channels, $0, inputStep, output, outputStep, count, activation(slope)) }
                 }
             }
         }
@@ -408,6 +408,7 @@ final class KernelTests: XCTestCase {
 
 // MARK: - The plain computations
 
+private func activation(_ slope: Float) -> nck_activation { slope == 1 ? .none : .leakyReLU(slope: slope) }
 private func leaky(_ value: Float, _ slope: Float) -> Float { value < 0 ? slope * value : value }
 
 /// Half to even, clamped; NaN is 0.

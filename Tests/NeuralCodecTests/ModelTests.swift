@@ -247,6 +247,8 @@ struct ModelFile {
         }.sorted { $0.name < $1.name }
     }
 
+    init(tensors: [Tensor]) { (metadata, self.tensors) = ([:], tensors) }
+
     subscript(_ name: String) -> Tensor { tensors.first { $0.name == name }! }
 
     mutating func change(_ name: String, _ change: (inout Tensor) -> Void) { change(&tensors[tensors.firstIndex { $0.name == name }!]) }

@@ -79,8 +79,8 @@ static double gmac_per_second(const nck_kernels *k, const shape *s) {
     float *in = floats_of((s->positions + 2) * s->inputs * 3), *out = floats_of(s->positions * s->outputs);
     ptrdiff_t offsets[9] = {0};
     for (size_t t = 0; t < s->taps; t++) offsets[t] = (ptrdiff_t)((t / 3) * (s->positions + 2) * s->inputs + (t % 3) * s->inputs);
-    const nck_convolution c = {weights, bias, offsets, s->taps, s->inputs, s->outputs};
-    const nck_epilogue e = {NULL, 0, 0.1f};
+    const nck_convolution c = {weights, bias, offsets, NULL, s->taps, s->inputs, s->outputs};
+    const nck_epilogue e = {NULL, 0, NCK_ADD_BEFORE, {NCK_LEAKY_RELU, 0.1f}};
     const double work = (double)(s->inputs * s->outputs * s->taps * s->positions);
     double times[9];
     for (int i = 0; i < 9; i++) {

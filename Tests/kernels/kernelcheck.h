@@ -10,8 +10,8 @@ typedef struct check {
     uint64_t (*run)(const nck_kernels *kernels, uint64_t round);
 } check;
 
-extern const check checks[];
-extern const size_t check_count;
+/* Each ends with a null name. */
+extern const check convolution_checks[], elementwise_checks[], attention_checks[], quantize_checks[], layout_checks[], lattice_checks[];
 
 void bench(const nck_kernels *const *paths, size_t count);
 
@@ -23,6 +23,11 @@ float random_float(void);
 float *floats_of(size_t count);
 void canonicalize(float *values, size_t count);
 uint64_t hash_bytes(uint64_t hash, const void *data, size_t size);
+
+/* Odd and even numbers of positions, by round. */
+size_t positions_of(uint64_t round);
+/* Hashes the floats a kernel may have written, and the guard behind them, which it may not. */
+uint64_t hash_floats(float *values, size_t count);
 
 enum { GUARD_FLOATS = 64 };
 #define HASH_START 0xcbf29ce484222325u

@@ -1,60 +1,60 @@
 // SPDX-License-Identifier: Apache-2.0
 import CKernels
 
-/// A dense convolution with zero padding of (kernelSize - 1) / 2; weights in the model file (output, input, kernel row, kernel column),
-/// packed here for the kernels.
+/// A convolution with zero padding: dense, masked, or one phase of a transposed one, as its taps say. Weights are packed for the kernels.
 struct DenseConvolution {
-    let kernelSize: Int
+    let taps: Taps
     let inputChannels: Int
     let outputChannels: Int
     let weights: UnsafePointer<Float>
     let bias: Bias
+    /// Null, or for each tap the lanes it reaches of the only block of outputs.
+    var tapLanes: UnsafePointer<UInt16>?
 
-    /// Convolves `count` positions. `input` is the first tap of the first position, `inputRow` the floats between rows, `tapStep` the floats
-    /// between neighbouring columns, `inputStep` those between the inputs of consecutive positions (tapStep times the stride).
-    /// The residual is added before the activation.
+    /// Convolves `count` positions. `input` is channel 0 of the first position, `inputRow` the floats between rows, `tapStep` the floats between
+    /// neighbouring columns, `inputStep` those between consecutive positions (tapStep times the stride).
+    @inline(__always)
+    func apply(
+        _ context: LayerContext, input: UnsafePointer<Float>, inputRow: Int = 0, tapStep: Int = 0, inputStep: Int,
+        output: UnsafeMutablePointer<Float>, outputStep: Int, count: Int, epilogue: nck_epilogue
+    ) {
+        let run = tapStep == inputChannels && tapLanes == nil ? taps.run : 1
+        withUnsafeTemporaryAllocation(of: Int.self, capacity: taps.count) { offsets in
+            for tap in 0 ..< taps.count / run {
+                let position = taps.positions[tap * run]
+                offsets[tap] = Int(position.row) * inputRow + Int(position.column) * tapStep
+            }
+            var convolution = nck_convolution(
+                weights: weights, bias: bias.pointer(context), tap_offsets: offsets.baseAddress, tap_lanes: tapLanes, taps: taps.count / run,
+                inputs: inputChannels * run, outputs: outputChannels)
+            context.kernels.convolve(&convolution, input, inputStep, output, outputStep, count, epilogue)
+        }
+    }
+
+    /// The same with an activation, and a residual that is added before it.
     @inline(__always)
     func apply(
         _ context: LayerContext, input: UnsafePointer<Float>, inputRow: Int = 0, tapStep: Int = 0, inputStep: Int,
         output: UnsafeMutablePointer<Float>, outputStep: Int, count: Int,
-        residual: UnsafePointer<Float>? = nil, residualStep: Int = 0, slope: Float = noActivation
+        residual: UnsafePointer<Float>? = nil, residualStep: Int = 0, activation: nck_activation = .none
     ) {
-        let taps = kernelSize * kernelSize
-        withUnsafeTemporaryAllocation(of: Int.self, capacity: taps) { offsets in
-            for tap in 0 ..< taps { offsets[tap] = tap / kernelSize * inputRow + tap % kernelSize * tapStep }
-            var convolution = nck_convolution(
-                weights: weights, bias: bias.pointer(context), tap_offsets: offsets.baseAddress, taps: taps, inputs: inputChannels, outputs: outputChannels)
-            context.kernels.convolve(
-                &convolution, input, inputStep, output, outputStep, count, nck_epilogue(residual: residual, residual_step: residualStep, slope: slope))
-        }
+        apply(
+            context, input: input, inputRow: inputRow, tapStep: tapStep, inputStep: inputStep, output: output, outputStep: outputStep, count: count,
+            epilogue: nck_epilogue(operand: residual, operand_step: residualStep, combination: NCK_ADD_BEFORE, activation: activation))
     }
 
     /// One span of `output`, whose position (r, c) sees the input around (r * stride, c * stride).
-    func apply(_ context: LayerContext, _ span: Span, from input: FeatureMap, stride: Int = 1, to output: FeatureMap, slope: Float = noActivation) {
-        let reach = kernelSize / 2
-        apply(
-            context, input: input.at(span.row * stride - reach, span.start * stride - reach), inputRow: input.rowStride, tapStep: input.step,
-            inputStep: input.step * stride, output: output.at(span.row, span.start), outputStep: output.step, count: span.count, slope: slope)
+    func apply(_ context: LayerContext, _ span: Span, from input: FeatureMap, stride: Int = 1, to output: FeatureMap, activation: nck_activation = .none) {
+        apply(context, span, from: input, stride: stride, output: output.at(span.row, span.start), outputStep: output.step, activation: activation)
     }
-}
 
-/// A convolution followed by a pixel shuffle: output channel (c * factor + i) * factor + j goes to channel c of position
-/// (factor * row + i, factor * column + j). Each (i, j) is a convolution of its own, so nothing is moved afterwards.
-struct ShuffledConvolution {
-    let factor: Int
-    /// One for each (i, j), row by row.
-    let parts: [DenseConvolution]
-
-    /// One span of the input's grid; writes channels from `channel` on of the finer `output`. Input channels start at the input's first.
+    /// The same to other memory than a map.
     func apply(
-        _ context: LayerContext, _ span: Span, from input: FeatureMap, to output: FeatureMap, channel: Int = 0, slope: Float = noActivation
+        _ context: LayerContext, _ span: Span, from input: FeatureMap, stride: Int = 1, output: UnsafeMutablePointer<Float>, outputStep: Int,
+        activation: nck_activation = .none
     ) {
-        let reach = parts[0].kernelSize / 2
-        for (index, part) in parts.enumerated() {
-            part.apply(
-                context, input: input.at(span.row - reach, span.start - reach), inputRow: input.rowStride, tapStep: input.step, inputStep: input.step,
-                output: output.at(span.row * factor + index / factor, span.start * factor + index % factor) + channel,
-                outputStep: output.step * factor, count: span.count, slope: slope)
-        }
+        apply(
+            context, input: input.at(span.row * stride, span.start * stride), inputRow: input.rowStride, tapStep: input.step,
+            inputStep: input.step * stride, output: output, outputStep: outputStep, count: span.count, activation: activation)
     }
 }

@@ -11,10 +11,10 @@ struct DepthwiseConvolution {
     /// `count` positions of `input`, from (row, column) on, `columnStep` columns apart, to contiguous positions of `output`.
     func apply(
         _ context: LayerContext, from input: FeatureMap, row: Int, column: Int, columnStep: Int = 1, count: Int,
-        output: UnsafeMutablePointer<Float>, slope: Float = noActivation
+        output: UnsafeMutablePointer<Float>, activation: nck_activation = .none
     ) {
         let reach = kernelSize / 2
         context.kernels.depthwise(
-            weights, bias, kernelSize, channels, input.at(row - reach, column - reach), input.rowStride, input.step * columnStep, output, channels, count, slope)
+            weights, bias, kernelSize, channels, input.at(row - reach, column - reach), input.rowStride, input.step * columnStep, output, channels, count, activation)
     }
 }

@@ -26,10 +26,17 @@ struct Kernels {
     }
 }
 
-/// Slope of the negative side of LeakyReLU in every model family so far.
-let leakySlope: Float = 0x1.99999ap-4
-/// The slope that leaves values as they are.
-let noActivation: Float = 1
+extension nck_activation {
+    static let none = nck_activation(function: NCK_IDENTITY, slope: 0)
+    /// LeakyReLU of slope 0.1, the default family's.
+    static let leakyReLU = leakyReLU(slope: 0x1.99999ap-4)
+    static func leakyReLU(slope: Float) -> Self { nck_activation(function: NCK_LEAKY_RELU, slope: slope) }
+    static let relu = nck_activation(function: NCK_RELU, slope: 0)
+    static let gelu = nck_activation(function: NCK_GELU, slope: 0)
+    static let sigmoid = nck_activation(function: NCK_SIGMOID, slope: 0)
+    static let softplus = nck_activation(function: NCK_SOFTPLUS, slope: 0)
+    static let tanh = nck_activation(function: NCK_TANH, slope: 0)
+}
 
 /// What every layer needs of the call it runs in.
 struct LayerContext {

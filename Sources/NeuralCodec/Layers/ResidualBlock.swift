@@ -17,7 +17,7 @@ struct ResidualBlock {
     /// Works in place on the first `channels` channels of `x`. `wide` has `channels` channels and a clear halo of 1.
     func apply(_ context: LayerContext, _ x: FeatureMap, wide: FeatureMap, scratch: WorkerScratch) {
         context.team.runSpans(rows: x.rows, columns: x.columns) { span, _ in
-            spaceIn.apply(context, span, from: x, to: wide, slope: leakySlope)
+            spaceIn.apply(context, span, from: x, to: wide, activation: .leakyReLU)
         }
         context.team.runSpans(rows: x.rows, columns: x.columns) { span, worker in
             let position = x.at(span.row, span.start)
@@ -26,7 +26,7 @@ struct ResidualBlock {
             spaceOut.apply(
                 context, input: hidden, inputStep: channels, output: position, outputStep: x.step, count: span.count,
                 residual: position, residualStep: x.step)
-            mixIn.apply(context, input: position, inputStep: x.step, output: hidden, outputStep: 2 * channels, count: span.count, slope: leakySlope)
+            mixIn.apply(context, input: position, inputStep: x.step, output: hidden, outputStep: 2 * channels, count: span.count, activation: .leakyReLU)
             mixOut.apply(
                 context, input: hidden, inputStep: 2 * channels, output: position, outputStep: x.step, count: span.count,
                 residual: position, residualStep: x.step)

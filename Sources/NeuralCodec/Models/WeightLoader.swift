@@ -80,22 +80,22 @@ final class WeightLoader {
         let (memory, weights) = try temporary("\(name).weight", [outputs, inputs, kernelSize, kernelSize])
         defer { withExtendedLifetime(memory) {} }
         let bias = try bias ?? (knots.map { .rate(try rateTable("\(name).bias.table", $0, outputs)) } ?? .fixed(UnsafePointer(try floats("\(name).bias", [outputs]))))
-        return try pack(weights, inputs, kernelSize, Array(0 ..< outputs), bias)
+        return try pack(weights, inputs, WeightedTap.dense(kernelSize: kernelSize), kernelSize, Array(0 ..< outputs), bias)
     }
 
     /// As `dense`, with the outputs shared out to the positions of a pixel shuffle.
-    func shuffled(_ name: String, _ inputs: Int, _ outputs: Int, factor: Int, kernelSize: Int = 1) throws -> ShuffledConvolution {
+    func shuffled(_ name: String, _ inputs: Int, _ outputs: Int, factor: Int, kernelSize: Int = 1) throws -> UpsamplingConvolution {
         let cells = factor * factor
         let (memory, weights) = try temporary("\(name).weight", [outputs, inputs, kernelSize, kernelSize])
         defer { withExtendedLifetime(memory) {} }
         let bias = try floats("\(name).bias", [outputs])
-        let parts = try (0 ..< cells).map { cell in
+        let phases = try (0 ..< cells).map { cell in
             let rows = (0 ..< outputs / cells).map { $0 * cells + cell }
             let part = try allocate(Float.self, rows.count)
             for (index, row) in rows.enumerated() { part[index] = bias[row] }
-            return try pack(weights, inputs, kernelSize, rows, .fixed(UnsafePointer(part)))
+            return try pack(weights, inputs, WeightedTap.dense(kernelSize: kernelSize), kernelSize, rows, .fixed(UnsafePointer(part)))
         }
-        return ShuffledConvolution(factor: factor, parts: parts)
+        return UpsamplingConvolution(factor: factor, phases: phases)
     }
 
     /// As `dense`, split into the outputs below `split` and the rest.
@@ -104,9 +104,111 @@ final class WeightLoader {
         defer { withExtendedLifetime(memory) {} }
         let bias = UnsafePointer(try floats("\(name).bias", [outputs]))
         return (
-            try pack(weights, inputs, 1, Array(0 ..< split), .fixed(bias)),
-            try pack(weights, inputs, 1, Array(split ..< outputs), .fixed(bias + split))
+            try pack(weights, inputs, WeightedTap.dense(kernelSize: 1), 1, Array(0 ..< split), .fixed(bias)),
+            try pack(weights, inputs, WeightedTap.dense(kernelSize: 1), 1, Array(split ..< outputs), .fixed(bias + split))
         )
+    }
+
+    /// As `dense`, with some of the kernel's taps only; the file's weights of the others are not read.
+    func masked(_ name: String, _ inputs: Int, _ outputs: Int, kernelSize: Int, taps: [WeightedTap]) throws -> DenseConvolution {
+        let (memory, weights) = try temporary("\(name).weight", [outputs, inputs, kernelSize, kernelSize])
+        defer { withExtendedLifetime(memory) {} }
+        let bias = Bias.fixed(UnsafePointer(try floats("\(name).bias", [outputs])))
+        return try pack(weights, inputs, taps, kernelSize, Array(0 ..< outputs), bias)
+    }
+
+    /// NAME.weight (outputs, inputs / groups, k, k); each group's outputs are a multiple of NCK_LANES.
+    func grouped(_ name: String, _ inputs: Int, _ outputs: Int, groups: Int, kernelSize: Int) throws -> GroupedConvolution {
+        let (groupInputs, groupOutputs) = (inputs / groups, outputs / groups)
+        let (memory, weights) = try temporary("\(name).weight", [outputs, groupInputs, kernelSize, kernelSize])
+        defer { withExtendedLifetime(memory) {} }
+        let bias = UnsafePointer(try floats("\(name).bias", [outputs]))
+        return GroupedConvolution(
+            groups: try (0 ..< groups).map { group in
+                let rows = Array(group * groupOutputs ..< (group + 1) * groupOutputs)
+                return try pack(weights, groupInputs, WeightedTap.dense(kernelSize: kernelSize), kernelSize, rows, .fixed(bias + group * groupOutputs))
+            })
+    }
+
+    /// NAME.weight (inputs, outputs, k, k) as PyTorch's transposed convolutions have it, and NAME.bias. Padding k / 2, output padding stride - 1.
+    func transposed(_ name: String, _ inputs: Int, _ outputs: Int, kernelSize: Int, stride: Int) throws -> UpsamplingConvolution {
+        let (memory, weights) = try temporary("\(name).weight", [inputs, outputs, kernelSize, kernelSize])
+        defer { withExtendedLifetime(memory) {} }
+        let bias = Bias.fixed(UnsafePointer(try floats("\(name).bias", [outputs])))
+        let phases = try (0 ..< stride * stride).map { phase in
+            let taps = WeightedTap.transposed(kernelSize: kernelSize, stride: stride, row: phase / stride, column: phase % stride)
+            return try pack(outputs: outputs, inputs: inputs, taps.map(\.position), bias) { output, input, tap in
+                weights[(input * outputs + output) * kernelSize * kernelSize + taps[tap].weight]
+            }
+        }
+        return UpsamplingConvolution(factor: stride, phases: phases)
+    }
+
+    /// As `transposed`, for at most NCK_LANES / stride^2 outputs.
+    func narrowTransposed(_ name: String, _ inputs: Int, _ outputs: Int, kernelSize: Int, stride: Int) throws -> NarrowUpsampling {
+        let cells = stride * stride
+        let (memory, weights) = try temporary("\(name).weight", [inputs, outputs, kernelSize, kernelSize])
+        defer { withExtendedLifetime(memory) {} }
+        let given = try floats("\(name).bias", [outputs])
+        let bias = try allocate(Float.self, NCK_LANES)
+        for lane in 0 ..< NCK_LANES { bias[lane] = lane < outputs * cells ? given[lane / cells] : 0 }
+        let phases = (0 ..< cells).map { WeightedTap.transposed(kernelSize: kernelSize, stride: stride, row: $0 / stride, column: $0 % stride) }
+        // Kernel rows and columns ascend where the input's descend.
+        let positions = Set(phases.joined().map { [$0.position.row, $0.position.column] }).sorted { $0.lexicographicallyPrecedes($1, by: >) }
+            .map { Taps.Position(row: $0[0], column: $0[1]) }
+        let weight = positions.map { position in phases.map { taps in taps.first { $0.position == position }?.weight } }
+        let lanes = try allocate(UInt16.self, positions.count)
+        for tap in positions.indices {
+            lanes[tap] = (0 ..< outputs * cells).reduce(0) { weight[tap][$1 % cells] == nil ? $0 : $0 | 1 << UInt16($1) }
+        }
+        var convolution = try pack(outputs: NCK_LANES, inputs: inputs, positions, .fixed(UnsafePointer(bias))) { lane, input, tap in
+            guard lane < outputs * cells, let kernel = weight[tap][lane % cells] else { return 0 }
+            return weights[(input * outputs + lane / cells) * kernelSize * kernelSize + kernel]
+        }
+        convolution.tapLanes = UnsafePointer(lanes)
+        return NarrowUpsampling(factor: stride, channels: outputs, convolution: convolution)
+    }
+
+    /// NAME.beta (channels) and NAME.gamma (channels, channels) in CompressAI's parametrization, max(v, bound)^2 - 2^-36, which keeps both above a minimum.
+    func gdn(_ name: String, _ channels: Int, inverse: Bool = false) throws -> GDN {
+        let beta = try floats("\(name).beta", [channels])
+        let (memory, gamma) = try temporary("\(name).gamma", [channels, channels])
+        defer { withExtendedLifetime(memory) {} }
+        nck_nonnegative(GDN.betaMinimum, beta, channels)
+        nck_nonnegative(0, gamma, channels * channels)
+        return GDN(norm: try pack(gamma, channels, WeightedTap.dense(kernelSize: 1), 1, Array(0 ..< channels), .fixed(UnsafePointer(beta))), inverse: inverse)
+    }
+
+    /// NAME.weight (outputs, inputs) and NAME.bias: a pointwise convolution as PyTorch's linear layers have it.
+    func linear(_ name: String, _ inputs: Int, _ outputs: Int) throws -> DenseConvolution {
+        let (memory, weights) = try temporary("\(name).weight", [outputs, inputs])
+        defer { withExtendedLifetime(memory) {} }
+        return try pack(weights, inputs, WeightedTap.dense(kernelSize: 1), 1, Array(0 ..< outputs), .fixed(UnsafePointer(try floats("\(name).bias", [outputs]))))
+    }
+
+    func layerNorm(_ name: String, _ channels: Int) throws -> LayerNorm {
+        LayerNorm(channels: channels, weight: try floats("\(name).weight", [channels]), bias: try floats("\(name).bias", [channels]))
+    }
+
+    /// NAME.qkv, NAME.proj and NAME.relative_position_bias_table ((2 window - 1)^2, heads), as Swin Transformer has them: the bias of a query at (r, c) and a key at
+    /// (s, d) of a window stands in row (r - s + window - 1) * (2 window - 1) + c - d + window - 1.
+    func windowAttention(_ name: String, _ channels: Int, heads: Int, window: Int) throws -> WindowAttention {
+        let (tokens, side) = (window * window, 2 * window - 1)
+        let (memory, table) = try temporary("\(name).relative_position_bias_table", [side * side, heads])
+        defer { withExtendedLifetime(memory) {} }
+        let bias = try allocate(Float.self, heads * tokens * tokens)
+        for head in 0 ..< heads {
+            for query in 0 ..< tokens {
+                for key in 0 ..< tokens {
+                    let row = query / window - key / window + window - 1
+                    let column = query % window - key % window + window - 1
+                    bias[(head * tokens + query) * tokens + key] = table[(row * side + column) * heads + head]
+                }
+            }
+        }
+        return WindowAttention(
+            heads: heads, window: window, queryKeyValue: try linear("\(name).qkv", channels, 3 * channels), projection: try linear("\(name).proj", channels, channels),
+            bias: bias)
     }
 
     func depthwise(_ name: String, _ channels: Int, kernelSize: Int) throws -> DepthwiseConvolution {
@@ -129,21 +231,35 @@ final class WeightLoader {
             mixOut: try dense("\(name).mix_out", 2 * channels, channels))
     }
 
-    /// (output, input, tap) to [output block of 16][tap][input][16].
-    private func pack(_ weights: UnsafePointer<Float>, _ inputs: Int, _ kernelSize: Int, _ rows: [Int], _ bias: Bias) throws -> DenseConvolution {
-        let taps = kernelSize * kernelSize
-        let lanes = NCK_LANES
-        let packed = try allocate(Float.self, rows.count * inputs * taps)
-        for (index, row) in rows.enumerated() {
-            let source = weights + row * inputs * taps
-            var target = packed + index / lanes * lanes * inputs * taps + index % lanes
-            for tap in 0 ..< taps {
+    /// Weights (output, input, kernel tap), the kernel's taps that `taps` names, in its order.
+    private func pack(
+        _ weights: UnsafePointer<Float>, _ inputs: Int, _ taps: [WeightedTap], _ kernelSize: Int, _ rows: [Int], _ bias: Bias
+    ) throws -> DenseConvolution {
+        try pack(outputs: rows.count, inputs: inputs, taps.map(\.position), bias) { output, input, tap in
+            weights[(rows[output] * inputs + input) * kernelSize * kernelSize + taps[tap].weight]
+        }
+    }
+
+    /// The kernels' order: [output block of 16][tap][input][16].
+    private func pack(
+        outputs: Int, inputs: Int, _ positions: [Taps.Position], _ bias: Bias, weight: (_ output: Int, _ input: Int, _ tap: Int) -> Float
+    ) throws -> DenseConvolution {
+        var packed = try allocate(Float.self, outputs * inputs * positions.count)
+        let weights = UnsafePointer(packed)
+        for block in stride(from: 0, to: outputs, by: NCK_LANES) {
+            for tap in positions.indices {
                 for input in 0 ..< inputs {
-                    target.pointee = source[input * taps + tap]
-                    target += lanes
+                    for lane in 0 ..< NCK_LANES { packed[lane] = weight(block + lane, input, tap) }
+                    packed += NCK_LANES
                 }
             }
         }
-        return DenseConvolution(kernelSize: kernelSize, inputChannels: inputs, outputChannels: rows.count, weights: packed, bias: bias)
+        return DenseConvolution(taps: try taps(positions), inputChannels: inputs, outputChannels: outputs, weights: weights, bias: bias)
+    }
+
+    private func taps(_ list: [Taps.Position]) throws -> Taps {
+        let positions = try allocate(Taps.Position.self, list.count)
+        for (index, position) in list.enumerated() { positions[index] = position }
+        return Taps(positions: positions, count: list.count, run: list.run)
     }
 }

@@ -39,10 +39,10 @@ extension PatchCheckerboard {
         let grid = FeatureMap(origin: z, rows: g.hyperRows, columns: g.hyperColumns, channels: channels, halo: 0)
         let team = call.layers.team
         team.runSpans(rows: fine.rows, columns: fine.columns) { span, _ in
-            hyperAnalysis[0].apply(call.layers, span, from: y0, to: fine, slope: leakySlope)
+            hyperAnalysis[0].apply(call.layers, span, from: y0, to: fine, activation: .leakyReLU)
         }
         team.runSpans(rows: coarse.rows, columns: coarse.columns) { span, _ in
-            hyperAnalysis[1].apply(call.layers, span, from: fine, stride: 2, to: coarse, slope: leakySlope)
+            hyperAnalysis[1].apply(call.layers, span, from: fine, stride: 2, to: coarse, activation: .leakyReLU)
         }
         team.runSpans(rows: grid.rows, columns: grid.columns) { span, _ in
             hyperAnalysis[2].apply(call.layers, span, from: coarse, stride: 2, to: grid)

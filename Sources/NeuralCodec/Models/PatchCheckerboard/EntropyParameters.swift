@@ -13,10 +13,10 @@ extension PatchCheckerboard {
         middle.clearHalo()
         fine.clearHalo()
         team.runSpans(rows: coarse.rows, columns: coarse.columns) { span, _ in
-            hyperSynthesis[0].apply(call.layers, span, from: coarse, to: middle, slope: leakySlope)
+            hyperSynthesis[0].apply(call.layers, span, from: coarse, to: middle, activation: .leakyReLU)
         }
         team.runSpans(rows: middle.rows, columns: middle.columns) { span, _ in
-            hyperSynthesis[1].apply(call.layers, span, from: middle, to: fine, slope: leakySlope)
+            hyperSynthesis[1].apply(call.layers, span, from: middle, to: fine, activation: .leakyReLU)
         }
         team.runSpans(rows: output.rows, columns: output.columns) { span, _ in
             hidden.apply(call.layers, span, from: fine, to: output)
@@ -36,13 +36,13 @@ extension PatchCheckerboard {
             let column = g.firstColumn(pass: pass, row: span.row) + 2 * span.start
             let prior = hiddenMap.at(span.row, column)
             if pass == 0 {
-                call.layers.kernels.activate(F, prior, 2 * F, scratch.hidden, F, span.count, leakySlope)
+                call.layers.kernels.activate(F, prior, 2 * F, scratch.hidden, F, span.count, .leakyReLU)
             } else {
                 contextDepthwise.apply(
-                    call.layers, from: contextMap, row: span.row, column: column, columnStep: 2, count: span.count, output: scratch.wide, slope: leakySlope)
+                    call.layers, from: contextMap, row: span.row, column: column, columnStep: 2, count: span.count, output: scratch.wide, activation: .leakyReLU)
                 contextOut.apply(
                     call.layers, input: scratch.wide, inputStep: contextOut.inputChannels, output: scratch.hidden, outputStep: F, count: span.count,
-                    residual: prior, residualStep: 2 * F, slope: leakySlope)
+                    residual: prior, residualStep: 2 * F, activation: .leakyReLU)
             }
             parametersOut.apply(call.layers, input: scratch.hidden, inputStep: F, output: scratch.wide, outputStep: 2 * M, count: span.count)
             let part = PassSpan(span: span, column: column, offset: (span.row * g.passColumns + span.start) * M, rawParameters: scratch.wide)

@@ -31,7 +31,7 @@ final class PatchCheckerboard {
     let hyperAnalysis: [DenseConvolution]
 
     // Entropy parameters.
-    let hyperSynthesis: [ShuffledConvolution]
+    let hyperSynthesis: [UpsamplingConvolution]
     let hidden: DenseConvolution
     let contextIn: DenseConvolution
     let contextDepthwise: DepthwiseConvolution
@@ -45,7 +45,7 @@ final class PatchCheckerboard {
 
     // Synthesis.
     let synthesisBlocks: [ResidualBlock]
-    let unembed, grid: ShuffledConvolution
+    let unembed, grid: UpsamplingConvolution
     let renderIn: DenseConvolution
     let renderBlocks: [ResidualBlock]
     let renderOut: DenseConvolution

@@ -37,7 +37,7 @@ extension PatchCheckerboard {
         map.clearHalo()
         wide.clearHalo()
         team.runSpans(rows: map.rows, columns: map.columns) { span, _ in
-            renderIn.apply(call.layers, span, from: cells, to: map, slope: leakySlope)
+            renderIn.apply(call.layers, span, from: cells, to: map, activation: .leakyReLU)
         }
         for (index, block) in renderBlocks.enumerated() {
             block.apply(call.layers, map, wide: wide, scratch: call.scratch)
@@ -45,9 +45,7 @@ extension PatchCheckerboard {
         }
         team.runSpans(rows: map.rows, columns: map.columns) { span, worker in
             let detail = call.scratch[worker]
-            renderOut.apply(
-                call.layers, input: map.at(span.row - 1, span.start - 1), inputRow: map.rowStride, tapStep: map.step, inputStep: map.step,
-                output: detail, outputStep: cell, count: span.count)
+            renderOut.apply(call.layers, span, from: map, output: detail, outputStep: cell)
             call.layers.kernels.pixels(
                 cells.at(span.row, span.start) + hyperparameters.renderChannels, cells.step, detail, span.row, span.start, span.count,
                 pixels, stride, g.width, g.height, channels)
