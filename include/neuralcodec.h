@@ -210,7 +210,79 @@ NC_MUST_USE nc_status nc_decode(const nc_model *model, const void *data, size_t 
 NC_MUST_USE nc_status nc_decode_into(const nc_model *model, const void *data, size_t size, const nc_decode_options *options,
                                      void *buffer, size_t buffer_size, size_t stride);
 
-/* ---- Quantizers (nc_quantizer_*) and latent analysis (nc_analyze) are families of their own and will stand here. --------------------------- */
+/* ---- Quantizers ---------------------------------------------------------------------------------------------------------------------- */
+
+/* Maps float vectors to the points of a lattice, of a scalar grid or of a codebook, and to integers that index them. Immutable, shareable between threads. */
+typedef struct nc_quantizer nc_quantizer;
+
+/* How the point of a lattice given by a basis is chosen. The lattices by name and the codebooks are always searched exactly. */
+typedef enum nc_search {
+    NC_SEARCH_BABAI = 0,          /* Babai's rounding, u = round(x B^-1): fastest, what a learned lattice is trained with; exact for orthogonal rows only */
+    NC_SEARCH_NEAREST_PLANE = 1,  /* Babai's nearest plane */
+    NC_SEARCH_EXACT = 2           /* the closest point (Schnorr-Euchner enumeration); slow above 24 dimensions */
+} nc_search;
+
+typedef struct nc_quantizer_options {
+    size_t struct_size;
+    double scale;                 /* points are those of the unscaled quantizer times this; default 1 */
+    double offset, dead_zone;     /* "scalar" only: the point of index i is i * scale + offset; |x - offset| <= dead_zone * scale gives index 0.
+                                   * Default 0, 0: plain rounding, half to even */
+    nc_search search;             /* for a basis; default NC_SEARCH_BABAI */
+    uint64_t node_limit;          /* NC_SEARCH_EXACT: integers tried for one vector at most, then the best so far is taken; 0 (default): no limit */
+} nc_quantizer_options;
+
+typedef struct nc_quantizer_info {
+    size_t struct_size;
+    const char *name;             /* "e8", "basis", "codebook", ...; owned by the quantizer */
+    size_t dimension;             /* floats in a vector */
+    size_t index_count;           /* integers that index a point: dimension, or 1 for a codebook */
+    size_t codewords;             /* of a codebook; 0: a lattice */
+    double scale;
+    double volume;                /* of a cell, |det B| at this scale; NaN for a codebook */
+    double nsm;                   /* normalized second moment E|x - Q(x)|^2 / (n V^(2/n)) for uniform x (1/12 for scalars); NaN where it is not known */
+} nc_quantizer_info;
+
+/* Sets every member to its default. */
+void nc_quantizer_options_init(nc_quantizer_options *options);
+
+/* Opens a quantizer by name; options null: the defaults.
+ *     "scalar", "zn"   uniform scalar quantization of each value; any dimension (0: 1)
+ *     "a2", "an"       the hexagonal lattice; A_n in `dimension` coordinates of an orthonormal frame
+ *     "d4", "dn"       integer vectors with an even sum
+ *     "e8"             Gosset's lattice, D8 and D8 + 1/2
+ *     "barnes-wall"    Barnes-Wall lattice of 16 dimensions, integer, minimal norm 8
+ *     "leech"          Leech lattice of 24 dimensions, integer, minimal norm 32
+ * dimension: 0 for a lattice that has only one; at most 64. *quantizer receives a handle for nc_quantizer_close. */
+NC_MUST_USE nc_status nc_quantizer_create(const char *name, size_t dimension, const nc_quantizer_options *options, nc_quantizer **quantizer);
+
+/* Opens a quantizer on the lattice that the rows of `basis` span: dimension * dimension values, row by row, copied; dimension 1...64. A singular basis, one with
+ * values that are not finite and one with singular values more than 2^20 apart are NC_INVALID_ARGUMENT. */
+NC_MUST_USE nc_status nc_quantizer_create_basis(const float *basis, size_t dimension, const nc_quantizer_options *options, nc_quantizer **quantizer);
+
+/* Opens a quantizer on `count` codewords of `dimension` values, copied: general vector quantization. */
+NC_MUST_USE nc_status nc_quantizer_create_codebook(const float *codewords, size_t count, size_t dimension, const nc_quantizer_options *options,
+                                                   nc_quantizer **quantizer);
+
+/* Fills *info, whose struct_size the caller has set. The name lives as long as the quantizer. */
+NC_MUST_USE nc_status nc_quantizer_get_info(const nc_quantizer *quantizer, nc_quantizer_info *info);
+
+/* Writes the rows that span the lattice at its scale: dimension * dimension values into `basis`, which has room for `count`. For a codebook: its codewords. */
+NC_MUST_USE nc_status nc_quantizer_get_basis(const nc_quantizer *quantizer, float *basis, size_t count);
+
+/* Quantizes `length` floats, vectors one after the other; length is a multiple of the dimension, so longer vectors that are products of the lattice need nothing
+ * special. Any of the outputs may be null: points receives `length` floats and may be `vectors`; indices index_count integers for each vector; proven one
+ * byte for each vector, 1 where the point is certain to be a closest one (always, but for a search on a basis). NaN counts as 0, coordinates are clamped to
+ * +-2^20. threads: 0 all cores; does not change the result. */
+NC_MUST_USE nc_status nc_quantizer_quantize(const nc_quantizer *quantizer, const float *vectors, size_t length, float *points, int32_t *indices, uint8_t *proven,
+                                            uint32_t threads);
+
+/* The points of `length` indices (a multiple of index_count), bit for bit those that came with them. `points` has room for all. */
+NC_MUST_USE nc_status nc_quantizer_dequantize(const nc_quantizer *quantizer, const int32_t *indices, size_t length, float *points, uint32_t threads);
+
+/* Closes the handle and sets it to null. Accepts null and a null handle. */
+void nc_quantizer_close(nc_quantizer **quantizer);
+
+/* ---- Latent analysis (nc_analyze) will stand here. ----------------------------------------------------------------------------------------- */
 
 #ifdef __cplusplus
 }

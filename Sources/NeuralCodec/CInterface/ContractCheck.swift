@@ -31,4 +31,18 @@ private func checkContract() {
     same(
         ((OpaquePointer?, UnsafeRawPointer?, Int, UnsafePointer<nc_decode_options>?, UnsafeMutableRawPointer?, Int, Int) -> nc_status).self,
         CNeuralCodec.nc_decode_into, exportDecodeInto)
+    typealias Options = UnsafePointer<nc_quantizer_options>
+    same(((UnsafeMutablePointer<nc_quantizer_options>?) -> Void).self, CNeuralCodec.nc_quantizer_options_init, exportQuantizerOptionsInit)
+    same(((UnsafePointer<CChar>?, Int, Options?, Opened?) -> nc_status).self, CNeuralCodec.nc_quantizer_create, exportQuantizerCreate)
+    same(((UnsafePointer<Float>?, Int, Options?, Opened?) -> nc_status).self, CNeuralCodec.nc_quantizer_create_basis, exportQuantizerCreateBasis)
+    same(((UnsafePointer<Float>?, Int, Int, Options?, Opened?) -> nc_status).self, CNeuralCodec.nc_quantizer_create_codebook, exportQuantizerCreateCodebook)
+    same(((OpaquePointer?, UnsafeMutablePointer<nc_quantizer_info>?) -> nc_status).self, CNeuralCodec.nc_quantizer_get_info, exportQuantizerGetInfo)
+    same(((OpaquePointer?, UnsafeMutablePointer<Float>?, Int) -> nc_status).self, CNeuralCodec.nc_quantizer_get_basis, exportQuantizerGetBasis)
+    same(
+        ((OpaquePointer?, UnsafePointer<Float>?, Int, UnsafeMutablePointer<Float>?, UnsafeMutablePointer<Int32>?, UnsafeMutablePointer<UInt8>?, UInt32) -> nc_status).self,
+        CNeuralCodec.nc_quantizer_quantize, exportQuantizerQuantize)
+    same(
+        ((OpaquePointer?, UnsafePointer<Int32>?, Int, UnsafeMutablePointer<Float>?, UInt32) -> nc_status).self, CNeuralCodec.nc_quantizer_dequantize,
+        exportQuantizerDequantize)
+    same(((Opened?) -> Void).self, CNeuralCodec.nc_quantizer_close, exportQuantizerClose)
 }

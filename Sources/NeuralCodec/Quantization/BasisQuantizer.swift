@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+import CKernels
+import Glibc
+
+/// How the point of a lattice given by a basis is chosen.
+public enum LatticeSearch: Sendable {
+    /// Babai's rounding, u = round(x B^-1): fast, exact for orthogonal rows only, and what a learned lattice is trained with.
+    case babai
+    /// Babai's nearest plane, one coordinate after another against the Gram-Schmidt frame of the basis as it is given.
+    case nearestPlane
+    /// The closest point by Schnorr-Euchner enumeration; `nodeLimit` bounds the integers tried for a vector (0: no bound), after which the best so far counts.
+    case exact(nodeLimit: UInt64)
+}
+
+/// A lattice whose basis is given: B's rows, of binary32 values, span it.
+struct BasisQuantizer {
+    let rows: [Float]
+    let search: LatticeSearch
+    private let prepared: UnsafePointer<nck_basis>
+    /// Holds what `prepared` points to.
+    private let memory: ByteBuffer
+
+    /// `rows` holds dimension * dimension values, row by row, before `scale`.
+    init(rows: [Float], dimension: Int, scale: Float, search: LatticeSearch) throws {
+        guard (1...Int(NCK_BASIS_DIMENSION)).contains(dimension) else {
+            throw CodecError(.invalidArgument, "a basis of \(dimension) dimensions: 1 to \(NCK_BASIS_DIMENSION) are possible")
+        }
+        guard rows.count == dimension * dimension else {
+            throw CodecError(.invalidArgument, "a basis of \(dimension) dimensions has \(dimension * dimension) values, not \(rows.count)")
+        }
+        self.rows = rows.map { $0 * scale }
+        self.search = search
+        memory = try ByteBuffer(count: nck_basis_size(dimension))
+        var pointer: UnsafePointer<nck_basis>?
+        let status = nck_basis_prepare(self.rows, dimension, memory.bytes.baseAddress, &pointer)
+        guard status == NCK_BASIS_PREPARED, let pointer else { throw Self.error(status) }
+        prepared = pointer
+    }
+
+    private static func error(_ status: nck_basis_status) -> CodecError {
+        let problem: String =
+            switch status {
+            case NCK_BASIS_NOT_FINITE: "holds values that are not finite"
+            case NCK_BASIS_SINGULAR: "is singular: a row lies in the span of the others"
+            case NCK_BASIS_ILL_CONDITIONED: "is too ill-conditioned: its singular values are more than 2^20 apart"
+            case NCK_BASIS_OUT_OF_RANGE: "is out of range: its singular values must lie within 2^-100 and 2^100"
+            default: "has a dimension outside 1...\(NCK_BASIS_DIMENSION)"
+            }
+        return CodecError(.invalidArgument, "the basis \(problem)")
+    }
+
+    var volume: Double { withExtendedLifetime(memory) { prepared.pointee.volume } }
+
+    /// Of Babai's cells, whose shapes are known: a parallelepiped for rounding, a box for the nearest plane.
+    var normalizedSecondMoment: Double? {
+        withExtendedLifetime(memory) {
+            let n = prepared.pointee.n
+            let side = prepared.pointee.side
+            let squares: Double
+            switch search {
+            case .babai: squares = rows.reduce(0) { $0 + Double($1) * Double($1) }
+            case .nearestPlane: squares = (0 ..< n).reduce(0) { $0 + pow(prepared.pointee.given.triangle[$1 * (n + 1)], 2) }
+            case .exact: return nil
+            }
+            return squares / (12 * Double(n) * side * side)
+        }
+    }
+
+    // MARK: - Vectors
+
+    /// Bytes of scratch memory for that many vectors: their coordinates as floats and as integers, and what the search needs.
+    func scratchSize(vectors: Int) -> Int { withExtendedLifetime(memory) { 8 * vectors * prepared.pointee.n + nck_basis_scratch(prepared.pointee.n) } }
+
+    func quantize(
+        _ kernels: nck_kernels, _ vectors: UnsafePointer<Float>, _ count: Int, _ points: UnsafeMutablePointer<Float>?, _ indices: UnsafeMutablePointer<Int32>?,
+        _ proven: UnsafeMutablePointer<UInt8>?, _ scratch: UnsafeMutableRawPointer
+    ) {
+        withExtendedLifetime(memory) {
+            let n = prepared.pointee.n
+            let floats = scratch.assumingMemoryBound(to: Float.self)
+            let indices = indices ?? (scratch + 4 * count * n).assumingMemoryBound(to: Int32.self)
+            let search = scratch + 8 * count * n
+            switch self.search {
+            case .babai:
+                kernels.lattice_transform(prepared.pointee.inverse, n, vectors, n, floats, n, count)
+                kernels.babai_round(n, floats, n, indices, floats, n, count)
+                proven?.update(repeating: 0, count: count)
+            case .nearestPlane:
+                var frame = prepared.pointee.given
+                nck_basis_nearest_plane(prepared, &frame, vectors, indices, count, search)
+                proven?.update(repeating: 0, count: count)
+            case .exact(let nodeLimit):
+                _ = nck_basis_closest(prepared, vectors, nodeLimit, indices, proven, count, search)
+            }
+            if let points { dequantize(kernels, indices, count, points) }
+        }
+    }
+
+    func dequantize(_ kernels: nck_kernels, _ indices: UnsafePointer<Int32>, _ count: Int, _ points: UnsafeMutablePointer<Float>) {
+        withExtendedLifetime(memory) {
+            var kernels = kernels
+            nck_basis_points(&kernels, prepared, indices, points, count)
+        }
+    }
+}
+
+extension Quantizer {
+    /// A quantizer on the lattice that the rows of `basis` span, after multiplication with `scale`.
+    public convenience init(basis: [Float], dimension: Int, scale: Double = 1, search: LatticeSearch = .babai) throws {
+        let scale = try Self.checked(scale: scale)
+        let form = try BasisQuantizer(rows: basis, dimension: dimension, scale: scale, search: search)
+        self.init(name: "basis", dimension: dimension, scale: scale, form: .basis(form))
+    }
+}
