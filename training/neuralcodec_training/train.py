@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, fields
 
 import torch
 
+from .correlation import correlation_loss
 from .data import Crops, load_images, to_tensor
 from .initialise import from_klt, from_probe
 from .model_file import read_model, restore_model
@@ -36,6 +37,10 @@ class Config:
     warmup_steps: int = 200
     lambda_min: float = 0.0006
     lambda_max: float = 0.25
+    correlation_alpha: float = 0.0  # weight of the correlation loss (correlation.py); 0: without
+    correlation_window: int = 5
+    correlation_mask: str = "point"
+    correlation_pairs: str = "all"
     ema: float = 0.9995
     clip: float = 1.0
     seed: int = 1
@@ -79,13 +84,17 @@ def starting_weights(path):
 
 
 def loss_of(config, model, x, r):
-    x_hat, y_bits, z_bits = model(x, r)
+    coded = model(x, r)
     pixels = x.shape[2] * x.shape[3]
-    bpp = (y_bits.sum((1, 2, 3)) + z_bits.sum((1, 2, 3))) / pixels
-    mse = 255**2 * ((x - x_hat.float()) ** 2).mean((1, 2, 3))
+    bpp = (coded.y_bits.sum((1, 2, 3)) + coded.z_bits.sum((1, 2, 3))) / pixels
+    mse = 255**2 * ((x - coded.x_hat.float()) ** 2).mean((1, 2, 3))
     weight = config.lambda_of(r)
     # Dividing by lambda^0.3 keeps the gradient of low and high rates of one order.
-    return ((bpp + weight * mse) / (3 * weight**0.3)).mean()
+    loss = ((bpp + weight * mse) / (3 * weight**0.3)).mean()
+    if config.correlation_alpha:
+        loss = loss + config.correlation_alpha * correlation_loss(
+            coded.normalized, config.correlation_window, config.correlation_mask, config.correlation_pairs)
+    return loss
 
 
 @torch.no_grad()
@@ -97,7 +106,7 @@ def estimate(model, pictures, rates=(0.0, 0.2, 0.4, 0.6, 0.8, 1.0)):
         rows = []
         for x in pictures:
             x = x.to(device)
-            x_hat, y_bits, z_bits = model(x, torch.full((1,), r, device=device), rounded=True)
+            x_hat, y_bits, z_bits, _ = model(x, torch.full((1,), r, device=device), rounded=True)
             mse = ((x - (x_hat.clamp(0, 1) * 255).round() / 255) ** 2).mean().item()
             rows.append(((y_bits.sum() + z_bits.sum()).item() / (x.shape[2] * x.shape[3]), -10 * math.log10(max(mse, 1e-10))))
         points.append((r, round(sum(a for a, _ in rows) / len(rows), 4), round(sum(b for _, b in rows) / len(rows), 3)))

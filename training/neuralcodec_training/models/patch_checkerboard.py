@@ -11,6 +11,7 @@ the blocks and are silent (all zero) at low rates. Context: He et al., "Checkerb
 """
 import math
 from dataclasses import asdict, dataclass
+from typing import NamedTuple
 
 import torch
 import torch.nn as nn
@@ -20,6 +21,15 @@ from ..layers import SLOPE, Block, RateTable, ste_round
 from ..priors import FactorizedPrior, gaussian_bits
 
 LOG_SCALE_MIN, LOG_SCALE_MAX = math.log(0.11), math.log(512.0)
+
+
+class Coded(NamedTuple):
+    """A batch after coding."""
+
+    x_hat: torch.Tensor  # reconstruction (B, 3, H, W)
+    y_bits: torch.Tensor  # of each latent
+    z_bits: torch.Tensor  # of each hyperlatent
+    normalized: torch.Tensor  # (y - mean) / scale before quantization
 
 
 @dataclass
@@ -129,7 +139,7 @@ class PatchCheckerboard(nn.Module):
     def forward(self, x, r, rounded=False):
         """x (B, 3, H, W) in [0, 1], sides multiples of 64; r (B) in [0, 1].
 
-        Returns the reconstruction, the bits of y and the bits of z (all positions). Training estimates the rate with uniform noise; `rounded` uses the symbols.
+        Training estimates the rate with uniform noise; `rounded` uses the symbols.
         """
         noisy = torch.round if rounded else (lambda v: v + torch.rand_like(v) - 0.5)
         log_gain, log_scale = self.log_gain(r), self.log_scale(r)
@@ -148,4 +158,4 @@ class PatchCheckerboard(nn.Module):
         scale = torch.exp(torch.where(anchor > 0, log_scale1, log_scale2))
         y_hat = ste_round(y - mean) + mean
         x_hat = self.synthesise(y_hat * torch.exp(self.log_inverse_gain(r)), r)
-        return x_hat, gaussian_bits(noisy(y - mean), scale), z_bits
+        return Coded(x_hat, gaussian_bits(noisy(y - mean), scale), z_bits, (y - mean) / scale)
