@@ -27,7 +27,7 @@ swift_products := swift build -c release --scratch-path .build/products -Xswiftc
 products := .build/products/release
 swift_tests := -c release --scratch-path .build/tests -Xswiftc -enable-testing
 
-.PHONY: all stage products setup install demo test test-torch test-compressai goldens bench clean help
+.PHONY: all stage products setup install demo test test-torch test-compressai test-asan test-tsan test-valgrind goldens bench clean help
 
 ##   make             build everything and stage it in build/
 all: stage
@@ -76,7 +76,7 @@ demo: stage
 test: stage
 	swift build --product libneuralcodecPackageTests $(swift_tests)
 	swift test --skip-build $(swift_tests)
-	$(swift_products) --product neuralcodec-bench
+	swift build --product neuralcodec-bench $(swift_tests)
 	PYTHONPATH=$(abspath $(stage)/python) $(python) -m pytest -q -p no:cacheprovider Tests
 
 ##   make test-torch  the tests of the training package, with PyTorch
@@ -89,20 +89,53 @@ test-compressai: setup
 	scripts/setup --compressai
 	.venv-compressai/bin/python -m pytest -q -p no:cacheprovider training/tests/test_compressai_parity.py
 
+asan := -c release --sanitize=address --scratch-path .build/asan -Xswiftc -enable-testing \
+	-Xcc -fsanitize=undefined -Xcc -fno-sanitize=pointer-overflow -Xcc -fno-sanitize-recover=all
+tsan := -c release --sanitize=thread --scratch-path .build/tsan -Xswiftc -enable-testing
+
+##   make test-asan   the Swift tests and the C programs with AddressSanitizer, and UndefinedBehaviorSanitizer in C (docs/testing.md)
+test-asan: setup
+	swift build --build-tests $(asan)
+	ASAN_OPTIONS=allocator_may_return_null=1:detect_leaks=0 swift test --skip-build $(asan)
+	swift build --product neuralcodec $(asan)
+	Tests/c/run asan .build/asan/release
+
+##   make test-tsan   the Swift tests with ThreadSanitizer
+test-tsan: setup
+	swift build --build-tests $(tsan)
+	TSAN_OPTIONS=allocator_may_return_null=1 swift test --skip-build $(tsan)
+
+##   make test-valgrind   C programs on the staged library, with Valgrind
+test-valgrind: stage
+	@command -v valgrind >/dev/null || { echo "make test-valgrind: valgrind is not installed" >&2; exit 1; }
+	Tests/c/run valgrind $(stage)/lib
+
 ##   make goldens     write the tiny model and its PyTorch goldens again (Tests/goldens); they change only on purpose
 goldens: setup
 	scripts/setup --torch
 	.venv-torch/bin/python -m neuralcodec_training goldens Tests/goldens
 
-##   make bench       on the Kodak pictures (KODAK=folder): rate, distortion and time beside JPEG, the entropy coder, speed, kernels
+# Runs a part of `make bench` and keeps its JSON in build/bench
+part := $(python) Benchmarks/record.py
+kernelcheck := .build/kernelcheck
+# Built like the tests, since it sees the library's internals.
+bench := .build/tests/release/neuralcodec-bench
+
+##   make bench       figures, each a table and build/bench/*.json: rate and distortion on Kodak (KODAK=folder) beside JPEG, entropy coder, speed, scaling, kernels
 bench: stage
-	$(python) Benchmarks/kodak.py $(KODAK)
-	$(swift_products) --product neuralcodec-bench
-	$(products)/neuralcodec-bench entropy models/$(embedded_model) $(KODAK)/*.png
-	$(products)/neuralcodec-bench speed default $(KODAK)/*.png
-	$(products)/neuralcodec-bench rans default
-	clang -std=c2x -O2 -ISources/CKernels/include -ITests/kernels Tests/kernels/*.c Sources/CKernels/*.c -lm -o .build/kernelcheck
-	.build/kernelcheck --bench
+	scripts/setup --bench
+	scripts/setup --torch
+	swift build --product neuralcodec-bench $(swift_tests)
+	clang -std=c2x -O2 -ISources/CKernels/include -ITests/kernels Tests/kernels/*.c Sources/CKernels/*.c -lm -o $(kernelcheck)
+	mkdir -p .build/rans
+	$(part) kodak $(python) Benchmarks/kodak.py $(KODAK)
+	$(part) entropy $(bench) entropy models/$(embedded_model) $(KODAK)/*.png
+	$(part) rans $(bench) rans default .build/rans $(KODAK)/*.png
+	$(part) constriction .venv-bench/bin/python Benchmarks/constriction_coder.py .build/rans $(stage)/bench/rans.json
+	$(part) speed $(bench) speed default $(KODAK)/*.png
+	$(part) scaling $(bench) scaling models/$(embedded_model) $(KODAK)/*.png
+	$(part) kernels $(kernelcheck) --bench
+	$(part) layers .venv-torch/bin/python Benchmarks/torch_layers.py $(bench)
 
 ##   make clean       remove what was built; the virtual environments stay
 clean:

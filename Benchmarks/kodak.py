@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`make bench`: rate, distortion and time on the Kodak pictures, and cjpeg -optimize beside them."""
+"""`make bench`: rate, distortion and time on the Kodak pictures, and cjpeg -optimize beside them: a table, then JSON on the last line."""
+import json
 import statistics
 import sys
 import tempfile
@@ -14,18 +15,24 @@ PIXELS = 768 * 512
 
 
 def measure(code, qualities, sources, folder):
-    """Prints a row for every quality and returns the curve of (bits per pixel, PSNR), all means over the pictures."""
-    curve = []
+    """Prints a row for every quality and returns them; all but times are means over the pictures."""
+    rows = []
     for quality in qualities:
         coded = [code(source, quality, REPEAT) for source in sources]
         rate = statistics.mean(8 * c.size / PIXELS for c in coded)
         psnr, ms_ssim = map(statistics.mean, zip(*(coders.compare(source, c.pixels, folder) for source, c in zip(sources, coded))))
-        curve.append((rate, psnr))
-        times = []
-        for seconds in ([c.encode_seconds for c in coded], [c.decode_seconds for c in coded]):
-            times.append(f"{statistics.median(seconds):.3f} ({min(seconds):.3f}-{max(seconds):.3f})")
-        print(f"{coded[0].name:10}{rate:8.4f}{psnr:9.3f}{ms_ssim:10.5f}{times[0]:>24}{times[1]:>24}", flush=True)
-    return curve
+        row = {"coder": coded[0].name, "bpp": rate, "psnr": psnr, "ms_ssim": ms_ssim}
+        texts = []
+        for direction, seconds in (("encode", [c.encode_seconds for c in coded]), ("decode", [c.decode_seconds for c in coded])):
+            row[direction] = {"median_s": statistics.median(seconds), "least_s": min(seconds), "most_s": max(seconds)}
+            texts.append("{median_s:.3f} ({least_s:.3f}-{most_s:.3f})".format(**row[direction]))
+        print(f"{coded[0].name:10}{rate:8.4f}{psnr:9.3f}{ms_ssim:10.5f}{texts[0]:>24}{texts[1]:>24}", flush=True)
+        rows.append(row)
+    return rows
+
+
+def curve(rows):
+    return [(row["bpp"], row["psnr"]) for row in rows]
 
 
 def main(folder):
@@ -38,7 +45,9 @@ def main(folder):
     with tempfile.TemporaryDirectory() as scratch:
         nic = measure(coders.neuralcodec, NIC_QUALITIES, sources, scratch)
         jpeg = measure(coders.cjpeg, JPEG_QUALITIES, sources, scratch)
-    print(f"BD-rate against cjpeg -optimize: {coders.load_bd_rate()(jpeg, nic):.1f} %")
+    bd_rate = coders.load_bd_rate()(curve(jpeg), curve(nic))
+    print(f"BD-rate against cjpeg -optimize: {bd_rate:.1f} %")
+    print(json.dumps({"rows": nic + jpeg, "bd_rate_percent": bd_rate}))
 
 
 if __name__ == "__main__":

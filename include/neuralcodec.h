@@ -263,6 +263,25 @@ NC_MUST_USE nc_status nc_quantizer_create_basis(const float *basis, size_t dimen
 NC_MUST_USE nc_status nc_quantizer_create_codebook(const float *codewords, size_t count, size_t dimension, const nc_quantizer_options *options,
                                                    nc_quantizer **quantizer);
 
+typedef struct nc_codebook_options {
+    size_t struct_size;
+    uint64_t seed;                /* draws the samples that are the first codewords; default 1 */
+    double tolerance;             /* training ends when a round lowers the squared error by no more than this part of it; default 1e-4 */
+    uint32_t rounds;              /* at most so many, and at least 1; default 50 */
+    uint32_t threads;             /* 0: all cores. Does not change the codebook. At most 1024 */
+    nc_progress progress;         /* may be null */
+    void *progress_user;
+} nc_codebook_options;
+
+/* Sets every member to its default. */
+void nc_codebook_options_init(nc_codebook_options *options);
+
+/* Opens a quantizer on a codebook of `size` codewords that is trained (Linde, Buzo and Gray, 1980) on `count` samples of `dimension` values, at least as many as
+ * codewords: first some of the samples, then round after round each codeword becomes the mean of the samples nearest to it. The same samples, size, seed, rounds and
+ * tolerance give the same codebook on every machine. NaN counts as 0. options null: the defaults. */
+NC_MUST_USE nc_status nc_quantizer_train_codebook(const float *samples, size_t count, size_t dimension, size_t size, const nc_codebook_options *options,
+                                                  nc_quantizer **quantizer);
+
 /* Fills *info, whose struct_size the caller has set. The name lives as long as the quantizer. */
 NC_MUST_USE nc_status nc_quantizer_get_info(const nc_quantizer *quantizer, nc_quantizer_info *info);
 
@@ -272,7 +291,7 @@ NC_MUST_USE nc_status nc_quantizer_get_basis(const nc_quantizer *quantizer, floa
 /* Quantizes `length` floats, vectors one after the other; length is a multiple of the dimension, so longer vectors that are products of the lattice need nothing
  * special. Any of the outputs may be null: points receives `length` floats and may be `vectors`; indices index_count integers for each vector; proven one
  * byte for each vector, 1 where the point is certain to be a closest one (always, but for a search on a basis). NaN counts as 0, coordinates are clamped to
- * +-2^20. threads: 0 all cores; does not change the result. */
+ * +-2^20 (for a codebook, values to +-2^50). threads: 0 all cores; does not change the result. */
 NC_MUST_USE nc_status nc_quantizer_quantize(const nc_quantizer *quantizer, const float *vectors, size_t length, float *points, int32_t *indices, uint8_t *proven,
                                             uint32_t threads);
 

@@ -20,7 +20,7 @@ func measureEntropy(modelPath: String, _ pictures: [Picture]) throws {
             guard !info.stored else { throw CodecError(.invalidArgument, "a picture is too small: it was stored, not coded") }
             payload += 8 * Double(info.payloadSize)
             other = max(other, coded.count - info.payloadSize)
-            latents += gaussianBits(trace)
+            latents += gaussianBits(trace.symbols, trace.logScales)
             hyper += prior.bits(trace.hyperSymbols)
         }
         let ideal = latents + hyper
@@ -31,16 +31,19 @@ func measureEntropy(modelPath: String, _ pictures: [Picture]) throws {
     print("[\(rows.joined(separator: ","))]")
 }
 
-/// Symbols under Gaussians of the model's scales, integrated over unit cells.
-private func gaussianBits(_ trace: LatentTrace) -> Double {
+/// -log2 of symbols' probabilities under Gaussians of these natural log-scales, integrated over unit cells.
+func gaussianBits(_ symbols: [Int32], _ logScales: [Float]) -> Double {
     var bits = 0.0
-    for (symbol, logScale) in zip(trace.symbols, trace.logScales) {
-        let scale = exp(min(max(Double(logScale), log(0.11)), log(512))) * 2.0.squareRoot()
+    for (symbol, logScale) in zip(symbols, logScales) {
+        let width = scale(logScale: logScale) * 2.0.squareRoot()
         let distance = abs(Double(symbol))
-        bits -= log2(max(0.5 * (erfc((distance - 0.5) / scale) - erfc((distance + 0.5) / scale)), 1e-300))
+        bits -= log2(max(0.5 * (erfc((distance - 0.5) / width) - erfc((distance + 0.5) / width)), 1e-300))
     }
     return bits
 }
+
+/// Scales are clamped to the range of the tables.
+func scale(logScale: Float) -> Double { exp(min(max(Double(logScale), log(0.11)), log(512))) }
 
 /// The learned factorized prior: a mixture of three logistics a channel, centred at the channel's median.
 private struct HyperlatentPrior {

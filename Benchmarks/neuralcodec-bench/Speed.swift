@@ -2,11 +2,11 @@
 import Glibc
 import NeuralCodec
 
-/// Megapixels a second of encode and decode at quality 50, by size and threads, and the share of each stage. The pictures are tiled to the sizes, so
-/// that sides are multiples of 64 and the content stays photographic.
+/// Megapixels a second of encode and decode at quality 50, by size and threads, and the share of each stage. The pictures are tiled to sizes
+/// whose sides are multiples of 64.
 func measureSpeed(modelPath: String, _ pictures: [Picture]) throws {
     let model = try Model.open(modelPath)
-    print("\(Library.cpuInfo); medians of \(rounds) calls, model loaded; MP/s and per cent of the call's time")
+    print("\(Library.cpuInfo); medians of 3 or 5 calls, model loaded; MP/s and per cent of the call's time")
     var rows: [String] = []
     for (width, height) in [(768, 512), (1920, 1088), (4032, 3008), (6016, 4032)] {
         let picture = try mosaic(of: pictures, width: width, height: height)
@@ -32,55 +32,35 @@ func measureSpeed(modelPath: String, _ pictures: [Picture]) throws {
     print("[\(rows.joined(separator: ","))]")
 }
 
-private let rounds = 5
-
-/// Median speed, and the stages of all rounds together.
+/// Speeds of the rounds, and the stages of all of them together.
 private struct Timing {
-    let megapixelsPerSecond: Double
+    /// Ascending.
+    let megapixelsPerSecond: [Double]
     let shares: [(stage: StageClock.Stage, share: Double)]
 
-    var line: String { fixed(megapixelsPerSecond, 2) + " MP/s   " + shares.map { "\($0.stage.rawValue) \(fixed(100 * $0.share, 1))%" }.joined(separator: ", ") }
+    private var least: String { fixed(megapixelsPerSecond.first!, 2) }
+    private var most: String { fixed(megapixelsPerSecond.last!, 2) }
+
+    var line: String { "\(fixed(median(megapixelsPerSecond), 2)) MP/s (\(least)-\(most))   " + shares.map { "\($0.stage.rawValue) \(fixed(100 * $0.share, 1))%" }.joined(separator: ", ") }
 
     var json: String {
         let stages = shares.map { "\"\($0.stage.rawValue)\":\(fixed($0.share, 4))" }.joined(separator: ",")
-        return "{\"mp_per_s\":\(fixed(megapixelsPerSecond, 3)),\"shares\":{\(stages)}}"
+        return "{\"mp_per_s\":\(fixed(median(megapixelsPerSecond), 3)),\"least\":\(least),\"most\":\(most),\"shares\":{\(stages)}}"
     }
 }
 
-/// One call that does not count, then `rounds` that do.
+/// One call that does not count, then five, or three long ones, that do.
 private func measure<Result>(_ pixels: Int, _ body: (StageClock) throws -> Result) throws -> (Timing, Result) {
     var result = try body(StageClock())
     let clock = StageClock()
-    var times: [Double] = []
-    for _ in 0 ..< rounds {
+    var speeds: [Double] = []
+    for _ in 0 ..< (pixels < 10_000_000 ? 5 : 3) {
         clock.start()
         let start = seconds()
         result = try body(clock)
-        times.append(seconds() - start)
+        speeds.append(Double(pixels) / 1e6 / (seconds() - start))
     }
     let total = clock.seconds.values.reduce(0, +)
     let shares = StageClock.Stage.allCases.compactMap { stage in clock.seconds[stage].map { (stage, $0 / total) } }
-    return (Timing(megapixelsPerSecond: Double(pixels) / 1e6 / median(times), shares: shares), result)
-}
-
-/// The pictures side by side and below each other, cut at width x height.
-private func mosaic(of pictures: [Picture], width: Int, height: Int) throws -> Picture {
-    let target = try Picture(width: width, height: height, channels: 3)
-    var (y, index) = (0, 0)
-    while y < height {
-        var (x, rows) = (0, height - y)
-        while x < width {
-            let tile = pictures[index % pictures.count]
-            guard tile.channels == 3 else { throw CodecError(.invalidArgument, "speed needs colour pictures") }
-            rows = min(rows, tile.height)
-            let columns = min(tile.width, width - x)
-            for row in 0 ..< min(tile.height, height - y) {
-                memcpy(target.buffer.bytes.baseAddress! + ((y + row) * width + x) * 3, tile.buffer.bytes.baseAddress! + row * tile.width * 3, columns * 3)
-            }
-            x += columns
-            index += 1
-        }
-        y += rows
-    }
-    return target
+    return (Timing(megapixelsPerSecond: speeds.sorted(), shares: shares), result)
 }

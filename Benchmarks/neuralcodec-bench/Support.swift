@@ -27,6 +27,41 @@ func seconds() -> Double {
     return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
 }
 
+/// Of this thread: the turns of other processes do not count.
+func processorSeconds() -> Double {
+    var time = timespec()
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
+}
+
+func writeFile<Element>(_ path: String, _ elements: [Element]) throws {
+    let file = fopen(path, "wb")
+    let written = elements.withUnsafeBytes { bytes in file.map { fwrite(bytes.baseAddress, 1, bytes.count, $0) == bytes.count } ?? false }
+    guard file.map({ fclose($0) == 0 }) ?? false, written else { throw CodecError(.invalidArgument, "cannot write '\(path)'") }
+}
+
+/// Pictures side by side and below each other, cut at width x height: content stays photographic at any size.
+func mosaic(of pictures: [Picture], width: Int, height: Int) throws -> Picture {
+    let target = try Picture(width: width, height: height, channels: 3)
+    var (y, index) = (0, 0)
+    while y < height {
+        var (x, rows) = (0, height - y)
+        while x < width {
+            let tile = pictures[index % pictures.count]
+            guard tile.channels == 3 else { throw CodecError(.invalidArgument, "colour pictures are needed") }
+            rows = min(rows, tile.height)
+            let columns = min(tile.width, width - x)
+            for row in 0 ..< min(tile.height, height - y) {
+                memcpy(target.buffer.bytes.baseAddress! + ((y + row) * width + x) * 3, tile.buffer.bytes.baseAddress! + row * tile.width * 3, columns * 3)
+            }
+            x += columns
+            index += 1
+        }
+        y += rows
+    }
+    return target
+}
+
 func median(_ values: [Double]) -> Double { values.sorted()[values.count / 2] }
 
 /// A number with `digits` decimals.

@@ -1,21 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-// Measurements that need the core's internals. Each prints a table; entropy and speed print JSON on the last line.
+// Measurements that need the core's internals. Each prints a table, then JSON on the last line.
 import Glibc
 import NeuralCodec
 
-let usage = "usage: neuralcodec-bench entropy|speed MODEL.safetensors PNG...  or  neuralcodec-bench rans MODEL.safetensors  or  neuralcodec-bench layers LAYERS.safetensors THREADS FOLDER"
+let usage = "usage: neuralcodec-bench entropy|scaling|speed MODEL.safetensors PNG...  or  neuralcodec-bench rans MODEL.safetensors FOLDER PNG...  or  neuralcodec-bench layers LAYERS.safetensors THREADS FOLDER"
 
 do {
     let arguments = Array(CommandLine.arguments.dropFirst())
-    guard arguments.count >= (arguments.first == "rans" ? 2 : 3) else { throw CodecError(.invalidArgument, usage) }
+    guard arguments.count >= (arguments.first == "rans" ? 4 : 3) else { throw CodecError(.invalidArgument, usage) }
     if arguments[0] == "layers", arguments.count == 4, let threads = Int(arguments[2]) {
         try measureLayers(arguments[1], threads: threads, folder: arguments[3])
         exit(0)
     }
-    let pictures = try arguments.dropFirst(2).map(readPNG)
+    let pictures = try arguments.dropFirst(arguments[0] == "rans" ? 3 : 2).map(readPNG)
     switch arguments[0] {
     case "entropy": try measureEntropy(modelPath: arguments[1], pictures)
-    case "rans": try measureRANS(modelPath: arguments[1])
+    case "rans": try measureRANS(modelPath: arguments[1], folder: arguments[2], pictures)
+    case "scaling": try measureScaling(modelPath: arguments[1], pictures)
     case "speed": try measureSpeed(modelPath: arguments[1], pictures)
     default: throw CodecError(.invalidArgument, usage)
     }

@@ -7,6 +7,7 @@
 #define PATH nck_avx2
 #define PATH_NAME "avx2"
 #define TILE_ROWS_1 6 // 6 positions x 2 registers, 2 of weights, 1 of input: 15 of 16
+#define REGISTER_LANES 8 // floats in a register
 #include "template.h"
 #pragma clang attribute pop
 #endif

@@ -10,6 +10,7 @@
 #define TILE_ROWS_2 12
 #define TILE_ROWS_3 8
 #define TILE_ROWS_4 6
+#define REGISTER_LANES 16 // floats in a register
 #include "template.h"
 #pragma clang attribute pop
 #endif

@@ -94,14 +94,14 @@ static void transpose_square(const double *in, double *out, size_t n) {
 /* Size reduction of row k by the rows before it, until nothing changes; the transform's row goes along. 0 where the transform gets too large. */
 static int shorten(size_t k, size_t n, double *rows, int64_t *transform, double *axes, double *triangle) {
     enum { MOST_ROUNDS = 64 };
-    const double most = 0x1p40;
+    const double most = 0x1p32, enough = 0.5 + 0x1p-20; // a ratio of 1/2 but for rounding would change its sign for ever
     for (int round = 0; round < MOST_ROUNDS; round++) {
         int changed = 0;
         double *part = triangle + k * n;
         add_axis(rows + k * n, k, n, axes, part);
         for (size_t j = k; j-- > 0;) {
-            const double times = nearest_integer(part[j] / triangle[j * n + j]);
-            if (times == 0) continue;
+            const double ratio = part[j] / triangle[j * n + j], times = nearest_integer(ratio);
+            if (ratio >= -enough && ratio <= enough) continue;
             if (!(times > -most && times < most)) return 0;
             take_away(rows + k * n, times, rows + j * n, n);
             take_away(part, times, triangle + j * n, j + 1);
@@ -240,6 +240,7 @@ nck_basis_status nck_basis_prepare(const float *rows, size_t n, void *memory, co
     if (!reduce(n, reduced, transform, axes, reduced_triangle)) return NCK_BASIS_ILL_CONDITIONED;
     transpose_square(axes, reduced_across, n);
     transpose_square(reduced_triangle, columns, n);
+    for (size_t i = 0; i < square; i++) columns[i] /= reduced_triangle[i / n * (n + 1)];
     measure(basis);
     *prepared = basis;
     return NCK_BASIS_PREPARED;

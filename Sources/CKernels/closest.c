@@ -11,20 +11,20 @@ typedef struct {
     double *start;      /* integers: the nearest plane's point */
     double *integers;   /* being tried */
     double *best;
-    double *position;   /* real coordinate at each level, given the integers above */
+    double *position;   /* real coordinate at each level, in units of the diagonal, given the integers above */
     double *step;       /* to the next integer */
     double *distance;   /* squared, of the levels from here up; one more, 0 */
-    double *inverse;    /* 1 / the triangle's diagonal */
+    double *weight;     /* the squared diagonal of the triangle */
     double *history;    /* n * n: see enumerate */
-    size_t *changed;
+    size_t *changed;    /* n + 1: see enumerate */
 } search;
 
-size_t nck_basis_scratch(size_t n) { return (n * n + 9 * n + 1) * sizeof(double) + n * sizeof(size_t); }
+size_t nck_basis_scratch(size_t n) { return (n * n + 9 * n + 1) * sizeof(double) + (n + 1) * sizeof(size_t); }
 
 static search laid_out(void *scratch, size_t n) {
     double *p = scratch;
     search s = {.history = p};
-    double **const arrays[] = {&s.target, &s.along, &s.start, &s.integers, &s.best, &s.position, &s.step, &s.inverse, &s.distance};
+    double **const arrays[] = {&s.target, &s.along, &s.start, &s.integers, &s.best, &s.position, &s.step, &s.weight, &s.distance};
     p += n * n;
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++, p += n) *arrays[i] = p;
     s.changed = (size_t *)(p + 1);
@@ -107,40 +107,47 @@ void nck_basis_nearest_plane(const nck_basis *basis, const nck_frame *frame, con
         set_target(basis, in, s.target);
         turn_to_axes(frame, n, s.target, s.along);
         nearest_plane(frame, n, s.along, s.integers);
-        if (frame == &basis->reduced) back_to_given(basis, s.integers);
+        if (frame->rows == basis->reduced.rows) back_to_given(basis, s.integers);
         write_coordinates(s.integers, n, coordinates);
     }
 }
 
 /*
- * Looks for integers nearer to `along` than 0. history[i * n + j] is coordinate i along its axis after the integers of the levels above j are taken away; before
- * level i is entered only those from changed[i] down need to be computed again. Returns the integers tried, and whether the search came to its end.
+ * Looks for integers nearer to `along` than 0. history[i * n + j] is coordinate i, in units of the diagonal, after the integers of the levels above j are taken
+ * away. When level i is entered only those below changed[i + 1] have to be computed again: the highest level with another integer than when level i was entered
+ * last. Returns the integers tried, and whether the search came to its end.
  */
 static uint64_t enumerate(const nck_basis *basis, search *s, uint64_t limit, int *ended) {
     const size_t n = basis->n;
     const double nearer = 1 - 0x1p-40, *triangle = basis->reduced.triangle;
-    double *const u = s->integers, *const position = s->position, *const step = s->step, *const distance = s->distance;
+    double *const u = s->integers, *const position = s->position, *const step = s->step, *const distance = s->distance, *const weight = s->weight;
     double bound = 0;
     for (size_t i = n; i-- > 0;) {
         bound += s->along[i] * s->along[i];
         s->best[i] = 0;
-        s->history[i * n + n - 1] = s->along[i];
+        s->history[i * n + n - 1] = s->along[i] / triangle[i * n + i];
+        weight[i] = triangle[i * n + i] * triangle[i * n + i];
         s->changed[i] = n - 1;
     }
+    s->changed[n] = n - 1;
     bound *= nearer;
     distance[n] = 0;
     uint64_t tried = 0;
     *ended = 0;
     for (size_t i = n - 1;;) {
+        if (tried == limit) return tried;
         // Enter level i with the nearest integer.
         const double *column = basis->reduced_columns + i * n;
-        double *history = s->history + i * n, left = history[s->changed[i]];
-        for (size_t j = s->changed[i]; j > i; j--) history[j - 1] = left = left - u[j] * column[j];
-        position[i] = left * s->inverse[i];
-        u[i] = nearest_integer(position[i]);
-        double away = (position[i] - u[i]) * column[i];
+        const size_t from = s->changed[i + 1];
+        double *history = s->history + i * n, left = history[from];
+        for (size_t j = from; j > i; j--) history[j - 1] = left = left - u[j] * column[j];
+        s->changed[i] = from > s->changed[i] ? from : s->changed[i];
+        s->changed[i + 1] = i + 1;
+        position[i] = left;
+        u[i] = nearest_integer(left);
+        double away = left - u[i];
         step[i] = away < 0 ? -1 : 1;
-        distance[i] = distance[i + 1] + away * away;
+        distance[i] = distance[i + 1] + away * away * weight[i];
         tried++;
         if (distance[i] < bound) {
             if (i > 0) {
@@ -151,21 +158,18 @@ static uint64_t enumerate(const nck_basis *basis, search *s, uint64_t limit, int
             bound = distance[0] * nearer;
         }
         // Up to the first level with another integer near enough; what follows on a level is farther still.
-        const size_t from = i;
         do {
-            if (limit && tried >= limit) return tried;
             if (++i == n) {
                 *ended = 1;
                 return tried;
             }
+            if (tried == limit) return tried;
             u[i] += step[i];
             step[i] = -step[i] - (step[i] < 0 ? -1 : 1);
-            away = (position[i] - u[i]) * triangle[i * n + i];
-            distance[i] = distance[i + 1] + away * away;
+            away = position[i] - u[i];
+            distance[i] = distance[i + 1] + away * away * weight[i];
             tried++;
         } while (distance[i] >= bound);
-        for (size_t j = from; j < i; j++) s->changed[j] = i;
-        for (size_t j = from; j-- > 0 && s->changed[j] < i;) s->changed[j] = i;
         i--;
     }
 }
@@ -175,7 +179,6 @@ uint64_t nck_basis_closest(const nck_basis *basis, const float *in, uint64_t nod
     const nck_frame *frame = &basis->reduced;
     search s = laid_out(scratch, n);
     uint64_t tried = 0;
-    for (size_t i = 0; i < n; i++) s.inverse[i] = 1 / frame->triangle[i * n + i];
     for (size_t v = 0; v < count; v++, in += n, coordinates += n) {
         int ended, within = set_target(basis, in, s.target);
         // The nearest plane's point first, exactly taken away: the search then sees small coordinates only, however far the vector is.
@@ -185,7 +188,7 @@ uint64_t nck_basis_closest(const nck_basis *basis, const float *in, uint64_t nod
             if (s.start[r] != 0)
                 for (size_t i = 0; i < n; i++) s.target[i] -= s.start[r] * frame->rows[r * n + i];
         turn_to_axes(frame, n, s.target, s.along);
-        tried += enumerate(basis, &s, node_limit, &ended);
+        tried += enumerate(basis, &s, node_limit ? node_limit : UINT64_MAX, &ended);
         for (size_t i = 0; i < n; i++) s.start[i] += s.best[i];
         back_to_given(basis, s.start);
         within &= write_coordinates(s.start, n, coordinates);

@@ -2,6 +2,7 @@
 // Bases and volumes of the classical lattices: the same code on every path.
 #include "strict.h"
 #include "kernels/vector.h"
+#include "kernels/quantizers/leech_basis.h"
 #include "kernels/quantizers/root_a_frame.h"
 
 int nck_lattice_exists(nck_lattice kind, size_t n) {
@@ -11,6 +12,7 @@ int nck_lattice_exists(nck_lattice kind, size_t n) {
     case NCK_LATTICE_DN: return n >= 1 && n <= NCK_MOST_LATTICE_DIMENSIONS;
     case NCK_LATTICE_E8: return n == 8;
     case NCK_LATTICE_BW16: return n == 16;
+    case NCK_LATTICE_LEECH: return n == 24;
     default: return 0;
     }
 }
@@ -48,6 +50,8 @@ void nck_lattice_basis(nck_lattice kind, size_t n, float *basis) {
     if (kind == NCK_LATTICE_E8)
         for (size_t i = 0; i < 8; i++) basis[7 * 8 + i] = 0.5f;
     if (kind == NCK_LATTICE_BW16) barnes_wall_basis(basis);
+    if (kind == NCK_LATTICE_LEECH)
+        for (size_t i = 0; i < 24 * 24; i++) basis[i] = leech_basis[i / 24][i % 24];
 }
 
 double nck_lattice_volume(nck_lattice kind, size_t n) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The kernels, written once. Each path (portable.c, avx2.c, avx512.c, neon.c) sets PATH, TILE_ROWS_n (positions held in registers beside n vectors
- * of output channels, 0: never) and the target attribute, then includes this file.
+ * of output channels, 0: never), REGISTER_LANES (floats in a register, unless 4) and the target attribute, then includes this file.
  */
 #include "kernels/vector.h"
 #include "kernels/interleave.h"

@@ -35,9 +35,27 @@ func table(_ rows: [(label: String, value: String)]) -> String {
     return rows.map { $0.label + String(repeating: " ", count: width - $0.label.count) + $0.value + "\n" }.joined()
 }
 
+/// Rows of as many cells each, a line each; the first row is the head.
+func columns(_ rows: [[String]]) -> String {
+    let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max()! }
+    return rows.map { row in
+        let cells = zip(row, widths).map { $0 + String(repeating: " ", count: $1 - $0.count) }
+        return cells.dropLast().joined(separator: "  ") + "  \(row.last!)\n"
+    }.joined()
+}
+
 func hexadecimal(_ bytes: [UInt8]) -> String {
     bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
 }
+
+/// A number to the digits of a float32 value, whole ones without a point.
+func plain(_ value: Double) -> String {
+    if let whole = Int(exactly: value) { return "\(whole)" }
+    return value.isFinite && Float(value).isNormal ? "\(Float(value))" : "\(value)"
+}
+
+/// A float32 value as the number with the fewest digits that rounds to it: 0.1, not 0.10000000149011612.
+func shortest(_ value: Float) -> Double { Double("\(value)") ?? Double(value) }
 
 /// A number with so many decimal places.
 func decimal(_ value: Double, places: Int) -> String {

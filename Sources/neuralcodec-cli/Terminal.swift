@@ -3,9 +3,11 @@ import Glibc
 import Synchronization
 
 /// Writes "neuralcodec: message" to standard error.
-func printError(_ message: String) {
-    var line = "neuralcodec: \(message)\n"
-    line.withUTF8 { _ = write(STDERR_FILENO, $0.baseAddress, $0.count) }
+func printError(_ message: String) { printToStandardError("neuralcodec: \(message)\n") }
+
+func printToStandardError(_ text: String) {
+    var text = text
+    text.withUTF8 { _ = write(STDERR_FILENO, $0.baseAddress, $0.count) }
 }
 
 /// Ctrl-C and SIGTERM end the work at the next progress report, so that no temporary file stays behind. A second one ends the process at once.

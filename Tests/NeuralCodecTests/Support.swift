@@ -13,9 +13,28 @@ func testFile(_ path: String) -> URL {
 
 func testBytes(_ path: String) throws -> [UInt8] { [UInt8](try Data(contentsOf: testFile(path))) }
 
-/// The conformance model, which never changes.
+/// The conformance models, which never change.
 enum TinyModel {
     static let bytes: Result<[UInt8], Error> = Result { try testBytes("goldens/tiny.safetensors") }
+
+    /// The tiny model with the tensors of loud_tensors.safetensors in place of its own, and another id.
+    static let loudBytes: Result<[UInt8], Error> = Result {
+        let changes = try testBytes("goldens/loud_tensors.safetensors")
+        var file = try bytes.get()
+        let (old, new) = (Array(#""id":"tiny""#.utf8), Array(#""id":"loud""#.utf8))
+        file.replaceSubrange(try XCTUnwrap(file.firstRange(of: old)), with: new)
+        try changes.withUnsafeBytes { changes in
+            try file.withUnsafeMutableBytes { file in
+                let tensors = try Safetensors(UnsafeRawBufferPointer(file)).tensors
+                for change in try Safetensors(changes).tensors.values {
+                    let tensor = try XCTUnwrap(tensors[change.name])
+                    XCTAssertTrue(tensor.type == change.type && tensor.shape == change.shape, change.name)
+                    UnsafeMutableRawBufferPointer(mutating: tensor.bytes).copyMemory(from: change.bytes)
+                }
+            }
+        }
+        return file
+    }
 
     static func load() throws -> Model { try load(bytes.get()) }
 

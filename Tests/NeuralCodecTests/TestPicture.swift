@@ -54,6 +54,37 @@ struct TestPicture: Equatable {
         }
     }
 
+    /// What a photograph is made of: soft slopes, clouds of all sizes, texture, edges in all directions, and a little noise.
+    static func landscape(_ width: Int, _ height: Int, channels: Int = 3) -> TestPicture {
+        TestPicture(width, height, channels: channels) { x, y, channel in
+            let colour = channels == 1 ? 1 : channel
+            let ridge = height / 4 + clouds(x, 0, 1) * height / 640
+            let (right, down) = (x - width * 3 / 4, y - height / 5)
+            let value =
+                if right * right + down * down < height * height / 180 {
+                    [250, 225, 160][colour]
+                } else if y < ridge {
+                    [95, 140, 200][colour] + y * [110, 80, 30][colour] / ridge + max(0, clouds(x, 2 * y, 2) - 120) * [8, 7, 5][colour] / 8
+                } else if y > ridge, (x + 2 * y) % 97 < 5 + (y - ridge) / 12 {
+                    [182, 170, 150][colour] - clouds(x, y, 4) / 6
+                } else {
+                    [52, 74, 38][colour] + clouds(x, y, 3) * [90, 85, 60][colour] / 160 - [30, 20, 8][colour] * (y - ridge) / height
+                }
+            return value + hash(x, y, colour + 5) % 7 - 3
+        }
+    }
+
+    /// 0 ... 255, smooth at five scales.
+    private static func clouds(_ x: Int, _ y: Int, _ seed: Int) -> Int {
+        func smooth(_ side: Int) -> Int {
+            let (column, row, right, down) = (x / side, y / side, x % side, y % side)
+            let top = hash(column, row, seed) * (side - right) + hash(column + 1, row, seed) * right
+            let bottom = hash(column, row + 1, seed) * (side - right) + hash(column + 1, row + 1, seed) * right
+            return (top * (side - down) + bottom * down) / (side * side)
+        }
+        return (8 * smooth(48) + 4 * smooth(24) + 2 * smooth(12) + smooth(6) + smooth(3)) / 16
+    }
+
     private static func hash(_ x: Int, _ y: Int, _ channel: Int) -> Int {
         var h = UInt32(truncatingIfNeeded: x &* 73_856_093 ^ y &* 19_349_663 ^ channel &* 83_492_791)
         h = (h ^ h >> 16) &* 0x7feb_352d

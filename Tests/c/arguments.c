@@ -6,13 +6,6 @@
 
 #include "check.h"
 
-#define FAILS(call, expected)                                     \
-    do {                                                          \
-        nc_status status_ = (call);                               \
-        if (status_ != (expected)) fprintf(stderr, "status %d\n", (int)status_); \
-        CHECK(status_ == (expected) && nc_last_error()[0]);       \
-    } while (0)
-
 enum { width = 60, height = 48 };
 static uint8_t pixels[width * height * 4];
 

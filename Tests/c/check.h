@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the C tests share: CHECK, and a picture with edges, ramps and a little noise. */
+/* What the C tests share: CHECK and FAILS, and a picture with edges, ramps and a little noise. */
 #ifndef CHECK_H
 #define CHECK_H
 #include <stdint.h>
@@ -15,6 +15,14 @@
             fprintf(stderr, "%s:%d: %s (last error: %s)\n", __FILE__, __LINE__, #condition, nc_last_error());                   \
             exit(1);                                                                                                            \
         }                                                                                                                       \
+    } while (0)
+
+/* The call fails with that status, and says why. */
+#define FAILS(call, expected)                                     \
+    do {                                                          \
+        nc_status status_ = (call);                               \
+        if (status_ != (expected)) fprintf(stderr, "status %d\n", (int)status_); \
+        CHECK(status_ == (expected) && nc_last_error()[0]);       \
     } while (0)
 
 static inline nc_image make_picture(uint8_t *pixels, size_t width, size_t height, size_t channels)

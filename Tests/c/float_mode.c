@@ -1,28 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Hosts with an unusual floating-point environment get the same bytes and pixels, and find their environment as they left it. */
 #include "check.h"
-
-#if defined(__x86_64__)
-#include <immintrin.h>
-static void set_mode(uint64_t mode) { _mm_setcsr((unsigned)mode); }
-static uint64_t get_mode(void) { return _mm_getcsr(); }
-static const uint64_t modes[] = {
-    0x1F80 | 0x8000 | 0x0040,           /* flush to zero, denormals are zero */
-    0x1F80 | 0x2000,                    /* round down */
-    0x1F80 | 0x8000 | 0x0040 | 0x4000,  /* all that, and round up */
-    0x1F80 | 0x6000 | 0x003F,           /* round to zero, all sticky flags set */
-    0x0000,                             /* every exception traps */
-};
-#elif defined(__aarch64__)
-static void set_mode(uint64_t mode) { __asm__ volatile("msr fpcr, %0" : : "r"(mode)); }
-static uint64_t get_mode(void)
-{
-    uint64_t mode;
-    __asm__ volatile("mrs %0, fpcr" : "=r"(mode));
-    return mode;
-}
-static const uint64_t modes[] = {1u << 24, 1u << 22, 2u << 22, (3u << 22) | (1u << 24)};  /* flush to zero; round up, down, to zero */
-#endif
+#include "float_modes.h"
 
 int main(void)
 {
@@ -41,7 +20,7 @@ int main(void)
     CHECK(nc_encode(NULL, &image, &options, &file, &size, NULL) == NC_OK);
     CHECK(nc_decode(NULL, file, size, &decode_options, &pixels, NULL) == NC_OK);
     uint64_t before = get_mode();
-    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+    for (size_t i = 0; i < mode_count; i++) {
         uint8_t *other_file, *other_pixels;
         size_t other_size;
         set_mode(modes[i]);

@@ -36,7 +36,7 @@ def compile_program(tmp_path_factory):
         program = tmp_path_factory.mktemp("program") / source.stem
         needed = subprocess.run(["pkg-config", "--cflags", "--libs", "neuralcodec"], check=True, capture_output=True, text=True).stdout.split()
         command = [os.environ.get("CC", "cc"), "-std=c11", "-D_POSIX_C_SOURCE=200809L", "-O1", "-g", "-Wall", "-Wextra", "-pedantic", "-Werror"]
-        command += [str(source), "-o", str(program), *needed, f"-Wl,-rpath,{PREFIX / 'lib'}", "-lpthread", *flags]
+        command += [str(source), "-o", str(program), *needed, f"-Wl,-rpath,{PREFIX / 'lib'}", "-lpthread", "-lm", *flags]
         subprocess.run(command, check=True, cwd=program.parent)
         return program
 

@@ -70,7 +70,7 @@ def test_pkg_config_survives_a_move(prefix):
 # ---- C programs ----------------------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["roundtrip", "float_mode", "arguments", "allocator"])
+@pytest.mark.parametrize("name", ["roundtrip", "float_mode", "arguments", "allocator", "quantizers"])
 def test_program(repository, compile_program, name):
     result = run(compile_program(repository / "Tests" / "c" / f"{name}.c"))
     assert result.returncode == 0, result.stderr
@@ -79,6 +79,11 @@ def test_program(repository, compile_program, name):
 def test_allocations_balance_with_a_model_of_ones_own(repository, compile_program):
     result = run(compile_program(repository / "Tests" / "c" / "allocator.c"), repository / "Tests" / "goldens" / "tiny.safetensors")
     assert result.returncode == 0, result.stderr
+
+
+def test_quantizers_give_the_same_bytes_everywhere(repository, compile_program):
+    result = run(compile_program(repository / "Tests" / "c" / "quantizer_bytes.c"))
+    assert (result.returncode, result.stdout) == (0, "e8868ff0645575c3\n"), result.stderr
 
 
 @pytest.mark.parametrize("isa", ["nonsense", "avx2,", "AVX2"])
@@ -191,7 +196,21 @@ def test_examples_usage(examples, tmp_path, photo, arguments):
 
 
 def test_examples_help(examples):
-    for program in ("nic-encode", "nic-decode"):
+    for program in ("nic-encode", "nic-decode", "nic-quantize"):
         result = run(examples / program, "--help")
         assert result.returncode == 0 and result.stdout.startswith(f"usage: {program}") and not result.stderr
-        assert run(examples / program).returncode == 2 and run(examples / program, "-j", "x", "a", "b").returncode == 2
+        assert run(examples / program, "-j", "x", "a", "b").returncode == 2
+    assert run(examples / "nic-encode").returncode == 2 and run(examples / "nic-decode").returncode == 2
+
+
+def test_quantizing_example(examples):
+    result = run(examples / "nic-quantize", "--scale", "0.25", "-n", "50000")
+    numbers = re.fullmatch(r"e8 +scale 0.25, mean squared error ([\d.]+)\nscalar +scale 0.25, mean squared error ([\d.]+)\ngain +([\d.]+) dB\n", result.stdout)
+    assert result.returncode == 0 and not result.stderr and numbers
+    e8, scalar, gain = map(float, numbers.groups())
+    assert e8 == pytest.approx(0.0716821 * 0.25**2, rel=0.01) and scalar == pytest.approx(0.25**2 / 12, rel=0.01) and gain == pytest.approx(0.654, abs=0.03)
+    for arguments in (["-s"], ["-s", "x"], ["-s", ""], ["-n", "0"], ["-n", "nan"], ["more"]):
+        assert run(examples / "nic-quantize", *arguments).returncode == 2
+    for scale in ("0", "nan", "-1"):
+        result = run(examples / "nic-quantize", "-s", scale)
+        assert result.returncode == 1 and result.stderr.startswith("nic-quantize: a scale of ") and not result.stdout

@@ -384,6 +384,7 @@ Model *load_model(const uint8_t *file, size_t size) {
     model->context = hyperparameter(numbers, "context_channels", 16, 16);
     model->hidden = hyperparameter(numbers, "hidden_channels", 16, 16);
     model->render = hyperparameter(numbers, "render_channels", 16, 16);
+    model->analysis_blocks = hyperparameter(numbers, "analysis_blocks", 0, 1);
     model->synthesis_blocks = hyperparameter(numbers, "synthesis_blocks", 0, 1);
     model->render_blocks = hyperparameter(numbers, "render_blocks", 0, 1);
     model->knots = hyperparameter(numbers, "knots", 2, 1);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A second decoder of .nic files, written from docs/format.md alone. Comments name the sections of that page.
+// A second decoder of .nic files, and the floating-point part of an encoder, written from docs/format.md alone. Comments name the
+// sections of that page.
 #ifndef NICREF_H
 #define NICREF_H
 
@@ -11,12 +12,26 @@
 #error "annex A needs + - * / that round to binary32 each time"
 #endif
 
-// nicref.c: errors, memory, bytes, checksums.
+// support.c: errors, memory, bytes, checksums, files.
 _Noreturn void fail(const char *message);   // one line to stderr, everything freed, exit status 1
 void *take(size_t count, size_t size);      // zeroed memory; fails instead of returning NULL
-void drop(void *memory);                    // gives it back early; what remains is freed at exit
+void drop(void *memory);                    // gives it back early
+void drop_all(void);                        // gives back what remains
 uint64_t little_endian(const uint8_t *bytes, int count);
 uint32_t crc32c(uint32_t crc, const uint8_t *bytes, size_t count);  // start with 0; may be continued
+uint8_t *read_file(const char *path, size_t *size);
+void write_file(const char *path, const char *header, const void *bytes, size_t count);  // the header's text goes before the bytes
+
+// 8-bit samples: rows from top to bottom, channels interleaved.
+typedef struct {
+    uint32_t width, height, channels;
+    uint8_t *samples;
+} Picture;
+
+// picture.c: binary PPM and PGM files
+Picture read_picture(const char *path);
+void write_picture(const char *path, Picture picture);
+void check_size(uint32_t width, uint32_t height);  // fails for a picture that is too large for this program
 
 // A code table (section 3): the integers offset ... offset + length - 1, then the escape.
 // Symbol number i has the cumulative frequencies start[i] ... start[i + 1] - 1.
@@ -42,7 +57,7 @@ typedef struct {
     uint8_t hash[32];
     char id[9];
     int latent, core, hyper, context, hidden, render;  // channels: M, N, H, C, F, R
-    int synthesis_blocks, render_blocks, knots;
+    int analysis_blocks, synthesis_blocks, render_blocks, knots;
     int scale_count;       // S
     const float *thresholds;
     Table *gaussian;       // one a scale
@@ -66,8 +81,20 @@ void entropy_start(Entropy *entropy, const uint8_t *payload, size_t size);
 int32_t entropy_symbol(Entropy *entropy, const Table *table);
 void entropy_finish(const Entropy *entropy, uint32_t crc);
 
-// network.c: section 4. `pixels` receives width * height * channels samples.
+// Section 4.
+
+// network.c: `pixels` receives width * height * channels samples.
 void decode_neural(const Model *model, Entropy *entropy, uint32_t rate, uint32_t crc,
                    int width, int height, int channels, uint8_t *pixels);
+
+typedef struct {
+    float *latents;        // before the gain: [row][column][channel]
+    size_t latent_count;
+    int32_t *symbols;      // in coding order
+    size_t symbol_count;
+} Encoding;
+
+// analysis.c
+Encoding encode_neural(const Model *model, uint32_t rate, int width, int height, int channels, const uint8_t *pixels);
 
 #endif

@@ -26,10 +26,11 @@ limited = not sysconfig.get_config_var("Py_GIL_DISABLED")  # free-threaded CPyth
 folders = ["$ORIGIN/../../lib", *map(os.path.normpath, pkg_config("--variable=libdir"))]
 native = Extension(
     "neuralcodec._native",
-    sources=["neuralcodec/_native.c"],
+    sources=["neuralcodec/_native.c", "neuralcodec/_quantizer.c"],
+    depends=["neuralcodec/_native.h"],
     define_macros=[("Py_LIMITED_API", "0x030b0000")] if limited else [],
     py_limited_api=limited,
-    extra_compile_args=["-std=c11", *pkg_config("--cflags")],
+    extra_compile_args=["-std=c11", "-fvisibility=hidden", *pkg_config("--cflags")],
     extra_link_args=[*pkg_config("--libs"), *(f"-Wl,-rpath,{folder}" for folder in folders)],
 )
 setup(

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""goldens: the tiny model and what PyTorch computes with it, for the library's tests."""
+"""goldens: the tiny model, what PyTorch computes with it, and the loud model, for the library's tests."""
 import os
 
 import numpy as np
 import torch
 
 from . import safetensors_file
+from .loud_model import loud_tensors
 from .model_file import write_model
 from .priors import gaussian_bits
 from .reference import code, pad, to_picture
@@ -57,12 +58,14 @@ def golden_tensors(model):
 
 
 def write_goldens(folder):
-    """Writes tiny.safetensors and tiny_golden.safetensors; returns their paths."""
+    """Writes tiny.safetensors, tiny_golden.safetensors and loud_tensors.safetensors; returns their paths."""
     os.makedirs(folder, exist_ok=True)
-    paths = [os.path.join(folder, name) for name in ("tiny.safetensors", "tiny_golden.safetensors")]
+    paths = [os.path.join(folder, name) for name in ("tiny.safetensors", "tiny_golden.safetensors", "loud_tensors.safetensors")]
     model = tiny_model()
     metadata = write_model(paths[0], model, "tiny", "random weights, for tests only", mixture=False)
     safetensors_file.save(paths[1], golden_tensors(model), {"format": "neuralcodec-golden", "model_hash": metadata["hash"]})
+    tiny, _ = safetensors_file.load(paths[0])
+    safetensors_file.save(paths[2], loud_tensors(tiny), {"format": "neuralcodec-replacement", "model_hash": metadata["hash"]})
     return paths
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from neuralcodec_training import safetensors_file
 from neuralcodec_training.goldens import HEIGHT, PICTURE_SEED, RATES, WIDTH, tie_distance, write_goldens
+from neuralcodec_training.loud_model import FACTOR, FARTHEST, FINE
 from neuralcodec_training.model_file import read_model
 from neuralcodec_training.reference import code, pad
 from neuralcodec_training.synthetic import synthetic_picture
@@ -27,6 +28,22 @@ def test_the_tiny_model_never_changes(files):
         assert a.read() == b.read()
 
 
+def test_the_loud_model_never_changes(files):
+    with open(files[2], "rb") as a, open(os.path.join(COMMITTED, "loud_tensors.safetensors"), "rb") as b:
+        assert a.read() == b.read()
+
+
+def test_the_loud_model_stays_a_model(files):
+    tiny, _ = safetensors_file.load(files[0])
+    loud, _ = safetensors_file.load(files[2])
+    for name, tensor in loud.items():
+        assert (tensor.shape, tensor.dtype) == (tiny[name].shape, tiny[name].dtype)
+    M = len(loud["parameters_out.bias"]) // 2
+    means = [channel for channel in range(M) if channel not in FARTHEST + FINE]
+    for name in ("parameters_out.weight", "parameters_out.bias"):  # exactly, in binary16 too
+        assert (loud[name][means].astype(float) == tiny[name][means].astype(float) * FACTOR).all()
+
+
 def test_golden_values_are_reproduced(files):
     made, metadata = safetensors_file.load(files[1])
     committed, committed_metadata = safetensors_file.load(os.path.join(COMMITTED, "tiny_golden.safetensors"))
@@ -45,6 +62,7 @@ def test_golden_values_are_reproduced(files):
 def test_sizes():
     assert os.path.getsize(os.path.join(COMMITTED, "tiny.safetensors")) <= 300000
     assert os.path.getsize(os.path.join(COMMITTED, "tiny_golden.safetensors")) <= 200 * 1024
+    assert os.path.getsize(os.path.join(COMMITTED, "loud_tensors.safetensors")) <= 16 * 1024
 
 
 def test_latents_are_lively(files):

@@ -44,14 +44,14 @@ typedef struct nck_basis {
     const double *precise_inverse;
     const int64_t *transform;   /* T, unimodular: reduced basis = T B */
     nck_frame given, reduced;   /* of B and of T B, the latter reduced by LLL with delta 0.99 */
-    const double *reduced_columns; /* reduced.triangle transposed */
+    const double *reduced_columns; /* the columns of reduced.triangle, each divided by its entry on the diagonal */
 } nck_basis;
 
 /* Bytes for a prepared basis, and of scratch for one call of the functions below. n in 1...64. Both blocks are aligned for a double. */
 size_t nck_basis_size(size_t n);
 size_t nck_basis_scratch(size_t n);
 
-/* Checks and prepares a basis of n rows of n. On success *prepared is in `memory`. Milliseconds at most 32 dimensions, less than a second at 64. */
+/* Checks and prepares a basis of n rows of n. On success *prepared is in `memory`. Takes milliseconds in 32 dimensions, tens of them in 64. */
 nck_basis_status nck_basis_prepare(const float *rows, size_t n, void *memory, const nck_basis **prepared);
 
 /*

@@ -21,7 +21,7 @@ typedef enum nck_lattice {
     NCK_LATTICE_DN,    /* integer vectors with an even sum */
     NCK_LATTICE_E8,    /* D8 and D8 + 1/2; n = 8 */
     NCK_LATTICE_BW16,  /* Barnes-Wall: integer, modulo 2 a word of the Reed-Muller code RM(1,4), sum divisible by 4 (minimal norm 8); n = 16 */
-    NCK_LATTICE_LEECH, /* integer, minimal norm 32; n = 24 */
+    NCK_LATTICE_LEECH, /* integer, minimal norm 32; n = 24; definition, order of ties: kernels/quantizers/leech.h */
     NCK_LATTICES       /* their number */
 } nck_lattice;
 

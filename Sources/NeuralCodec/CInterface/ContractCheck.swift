@@ -36,6 +36,10 @@ private func checkContract() {
     same(((UnsafePointer<CChar>?, Int, Options?, Opened?) -> nc_status).self, CNeuralCodec.nc_quantizer_create, exportQuantizerCreate)
     same(((UnsafePointer<Float>?, Int, Options?, Opened?) -> nc_status).self, CNeuralCodec.nc_quantizer_create_basis, exportQuantizerCreateBasis)
     same(((UnsafePointer<Float>?, Int, Int, Options?, Opened?) -> nc_status).self, CNeuralCodec.nc_quantizer_create_codebook, exportQuantizerCreateCodebook)
+    same(((UnsafeMutablePointer<nc_codebook_options>?) -> Void).self, CNeuralCodec.nc_codebook_options_init, exportCodebookOptionsInit)
+    same(
+        ((UnsafePointer<Float>?, Int, Int, Int, UnsafePointer<nc_codebook_options>?, Opened?) -> nc_status).self, CNeuralCodec.nc_quantizer_train_codebook,
+        exportQuantizerTrainCodebook)
     same(((OpaquePointer?, UnsafeMutablePointer<nc_quantizer_info>?) -> nc_status).self, CNeuralCodec.nc_quantizer_get_info, exportQuantizerGetInfo)
     same(((OpaquePointer?, UnsafeMutablePointer<Float>?, Int) -> nc_status).self, CNeuralCodec.nc_quantizer_get_basis, exportQuantizerGetBasis)
     same(

@@ -24,15 +24,24 @@ private final class QuantizerHandle: @unchecked Sendable {
 private typealias Handle = UnsafeMutablePointer<OpaquePointer?>
 
 /// Stores a new handle in *quantizer once nothing can fail any more.
-private func create(
-    _ quantizer: Handle?, _ options: UnsafePointer<nc_quantizer_options>?, _ make: (nc_quantizer_options) throws -> Quantizer
-) -> nc_status {
+private func open(_ quantizer: Handle?, _ make: () throws -> Quantizer) -> nc_status {
     boundary {
         let quantizer = try required(quantizer, "quantizer")
+        let handle = try withStandardFloatingPoint { QuantizerHandle(try make()) }
+        quantizer.pointee = OpaquePointer(Unmanaged.passRetained(handle).toOpaque())
+    }
+}
+
+private func create(
+    _ quantizer: Handle?, _ options: UnsafePointer<nc_quantizer_options>?, scalar: Bool = false, _ make: (nc_quantizer_options) throws -> Quantizer
+) -> nc_status {
+    open(quantizer) {
         let options = options?.pointee ?? defaultOptions()
         try checkSize(options.struct_size, nc_quantizer_options.self, "options")
-        let handle = try withStandardFloatingPoint { QuantizerHandle(try make(options)) }
-        quantizer.pointee = OpaquePointer(Unmanaged.passRetained(handle).toOpaque())
+        guard scalar || (options.offset == 0 && options.dead_zone == 0) else {
+            throw CodecError(.invalidArgument, "only the quantizer 'scalar' has an offset and a dead zone")
+        }
+        return try make(options)
     }
 }
 
@@ -70,7 +79,7 @@ public func exportQuantizerOptionsInit(_ options: UnsafeMutablePointer<nc_quanti
 public func exportQuantizerCreate(
     _ name: UnsafePointer<CChar>?, _ dimension: Int, _ options: UnsafePointer<nc_quantizer_options>?, _ quantizer: UnsafeMutablePointer<OpaquePointer?>?
 ) -> nc_status {
-    create(quantizer, options) { options in
+    create(quantizer, options, scalar: true) { options in
         try checkCount(dimension, "dimension")
         return try Quantizer(
             name: String(cString: try required(name, "name")), dimension: dimension, scale: options.scale, offset: options.offset, deadZone: options.dead_zone)
@@ -98,6 +107,43 @@ public func exportQuantizerCreateCodebook(
     }
 }
 
+private func defaultCodebookOptions() -> nc_codebook_options {
+    let defaults = CodebookTraining()
+    var options = nc_codebook_options()
+    options.struct_size = MemoryLayout<nc_codebook_options>.size
+    options.seed = defaults.seed
+    options.tolerance = defaults.tolerance
+    options.rounds = UInt32(defaults.rounds)
+    return options
+}
+
+extension CodebookTraining {
+    fileprivate init(_ options: nc_codebook_options) throws {
+        self.init()
+        try checkSize(options.struct_size, nc_codebook_options.self, "options")
+        seed = options.seed
+        tolerance = options.tolerance
+        rounds = Int(options.rounds)
+        threads = Int(options.threads)
+        progress = callback(options.progress, options.progress_user)
+    }
+}
+
+@_cdecl("nc_codebook_options_init")
+public func exportCodebookOptionsInit(_ options: UnsafeMutablePointer<nc_codebook_options>?) { options?.pointee = defaultCodebookOptions() }
+
+@_cdecl("nc_quantizer_train_codebook")
+public func exportQuantizerTrainCodebook(
+    _ samples: UnsafePointer<Float>?, _ count: Int, _ dimension: Int, _ size: Int, _ options: UnsafePointer<nc_codebook_options>?,
+    _ quantizer: UnsafeMutablePointer<OpaquePointer?>?
+) -> nc_status {
+    open(quantizer) {
+        let options = try CodebookTraining(options?.pointee ?? defaultCodebookOptions())
+        try checkCount(size, "size")
+        return try Quantizer.training(try matrix(samples, count, dimension, "samples"), dimension: dimension, size: size, options: options)
+    }
+}
+
 @_cdecl("nc_quantizer_get_info")
 public func exportQuantizerGetInfo(_ quantizer: OpaquePointer?, _ info: UnsafeMutablePointer<nc_quantizer_info>?) -> nc_status {
     boundary {
@@ -110,8 +156,7 @@ public func exportQuantizerGetInfo(_ quantizer: OpaquePointer?, _ info: UnsafeMu
         info.pointee.index_count = quantizer.indexCount
         info.pointee.codewords = quantizer.codewordCount ?? 0
         info.pointee.scale = Double(quantizer.scale)
-        info.pointee.volume = quantizer.volume ?? .nan
-        info.pointee.nsm = quantizer.normalizedSecondMoment ?? .nan
+        (info.pointee.volume, info.pointee.nsm) = withStandardFloatingPoint { (quantizer.volume ?? .nan, quantizer.normalizedSecondMoment ?? .nan) }
     }
 }
 
@@ -121,9 +166,12 @@ public func exportQuantizerGetBasis(_ quantizer: OpaquePointer?, _ basis: Unsafe
         let quantizer = try QuantizerHandle.from(quantizer).quantizer
         try checkCount(count, "count")
         let basis = try required(basis, "basis")
-        let rows = quantizer.basis ?? quantizer.codewords
-        guard count >= rows.count else { throw CodecError(.bufferTooSmall, "the rows have \(rows.count) values, and there is room for \(count)") }
-        basis.update(from: rows, count: rows.count)
+        try withStandardFloatingPoint {
+            try quantizer.withRows { rows in
+                guard count >= rows.count else { throw CodecError(.bufferTooSmall, "the rows have \(rows.count) values, and there is room for \(count)") }
+                basis.update(from: rows.baseAddress!, count: rows.count)
+            }
+        }
     }
 }
 

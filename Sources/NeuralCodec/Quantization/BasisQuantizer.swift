@@ -17,6 +17,8 @@ struct BasisQuantizer {
     let rows: [Float]
     let search: LatticeSearch
     private let prepared: UnsafePointer<nck_basis>
+    /// No product with the inverse overflows binary32 where no |x| exceeds this.
+    private let moderate: Float
     /// Holds what `prepared` points to.
     private let memory: ByteBuffer
 
@@ -35,6 +37,8 @@ struct BasisQuantizer {
         let status = nck_basis_prepare(self.rows, dimension, memory.bytes.baseAddress, &pointer)
         guard status == NCK_BASIS_PREPARED, let pointer else { throw Self.error(status) }
         prepared = pointer
+        let greatest = (0 ..< dimension * dimension).reduce(0) { max($0, abs(Double(pointer.pointee.inverse[$1]))) }
+        moderate = Float(min(0x1p127 / (2 * Double(dimension) * greatest), 0x1p127))
     }
 
     private static func error(_ status: nck_basis_status) -> CodecError {
@@ -50,6 +54,9 @@ struct BasisQuantizer {
     }
 
     var volume: Double { withExtendedLifetime(memory) { prepared.pointee.volume } }
+
+    /// Product of the rows' lengths / volume.
+    var orthogonalityDefect: Double { withExtendedLifetime(memory) { prepared.pointee.defect } }
 
     /// Of Babai's cells, whose shapes are known: a parallelepiped for rounding, a box for the nearest plane.
     var normalizedSecondMoment: Double? {
@@ -84,6 +91,7 @@ struct BasisQuantizer {
             case .babai:
                 kernels.lattice_transform(prepared.pointee.inverse, n, vectors, n, floats, n, count)
                 kernels.babai_round(n, floats, n, indices, floats, n, count)
+                roundAgain(kernels, vectors, count, indices, floats)
                 proven?.update(repeating: 0, count: count)
             case .nearestPlane:
                 var frame = prepared.pointee.given
@@ -93,6 +101,30 @@ struct BasisQuantizer {
                 _ = nck_basis_closest(prepared, vectors, nodeLimit, indices, proven, count, search)
             }
             if let points { dequantize(kernels, indices, count, points) }
+        }
+    }
+
+    /// Babai's rounding of the vectors that hold a NaN, which counts as 0 but would spoil the other coordinates too, or a value so large that the product with the inverse
+    /// leaves binary32: the latter in binary64.
+    private func roundAgain(
+        _ kernels: nck_kernels, _ vectors: UnsafePointer<Float>, _ count: Int, _ indices: UnsafeMutablePointer<Int32>, _ floats: UnsafeMutablePointer<Float>
+    ) {
+        let n = prepared.pointee.n
+        var found: UInt32 = 0
+        for i in 0 ..< count * n { found |= abs(vectors[i]) <= moderate ? 0 : 1 }
+        guard found != 0 else { return }
+        for vector in 0 ..< count {
+            let (source, clean, own) = (vectors + vector * n, floats + vector * n, indices + vector * n)
+            for i in 0 ..< n { clean[i] = source[i].isNaN ? 0 : source[i] }
+            if (0 ..< n).allSatisfy({ abs(clean[$0]) <= moderate }) {
+                kernels.lattice_transform(prepared.pointee.inverse, n, clean, n, clean, n, 1)
+                kernels.babai_round(n, clean, n, own, clean, n, 1)
+                continue
+            }
+            for i in 0 ..< n {
+                let sum = (0 ..< n).reduce(0) { $0 + min(max(Double(clean[$1]), -0x1p128), 0x1p128) * prepared.pointee.precise_inverse[$1 * n + i] }
+                own[i] = Int32(min(max(sum, -0x1p20), 0x1p20).rounded(.toNearestOrEven))
+            }
         }
     }
 
@@ -111,4 +143,7 @@ extension Quantizer {
         let form = try BasisQuantizer(rows: basis, dimension: dimension, scale: scale, search: search)
         self.init(name: "basis", dimension: dimension, scale: scale, form: .basis(form))
     }
+
+    /// Of a given basis: how far its rows are from orthogonal, the product of their lengths / volume; 1 for orthogonal rows. nil for the others.
+    public var orthogonalityDefect: Double? { if case .basis(let basis) = form { basis.orthogonalityDefect } else { nil } }
 }

@@ -28,7 +28,9 @@ struct Codebook {
         packed = codebook
     }
 
-    var rows: [Float] { withExtendedLifetime(memory) { Array(UnsafeBufferPointer(start: packed.rows, count: size * dimension)) } }
+    func withRows<Result>(_ body: (UnsafeBufferPointer<Float>) throws -> Result) rethrows -> Result {
+        try withExtendedLifetime(memory) { try body(UnsafeBufferPointer(start: packed.rows, count: size * dimension)) }
+    }
 
     func quantize(
         _ kernels: nck_kernels, _ vectors: UnsafePointer<Float>, _ count: Int, _ points: UnsafeMutablePointer<Float>?, _ indices: UnsafeMutablePointer<Int32>?
@@ -62,13 +64,13 @@ extension Quantizer {
     public var codewordCount: Int? { if case .codebook(let codebook) = form { codebook.size } else { nil } }
 
     /// Codewords, one after the other; none for lattices.
-    public var codewords: [Float] { if case .codebook(let codebook) = form { codebook.rows } else { [] } }
+    public var codewords: [Float] { if case .codebook(let codebook) = form { codebook.withRows { Array($0) } } else { [] } }
 }
 
 /// How a codebook is trained (Linde, Buzo and Gray, 1980).
 public struct CodebookTraining {
     public var seed: UInt64 = 1
-    /// Rounds at most; training ends earlier when a round lowers the distortion by less than `tolerance` of it.
+    /// Rounds at most, and at least 1; training ends earlier when a round lowers the distortion by no more than `tolerance` of it.
     public var rounds = 50
     public var tolerance = 1e-4
     public var threads = 0
@@ -92,6 +94,11 @@ extension Quantizer {
             throw CodecError(.invalidArgument, "a codebook of \(size) codewords from \(count) samples: at least as many samples as codewords are needed, and a codeword")
         }
         guard dimension <= Int(NCK_CODEBOOK_DIMENSION) else { throw CodecError(.invalidArgument, "\(dimension) dimensions: at most \(NCK_CODEBOOK_DIMENSION) are possible") }
+        guard options.rounds >= 1 else { throw CodecError(.invalidArgument, "\(options.rounds) rounds of training: at least 1 is needed") }
+        guard options.tolerance >= 0, options.tolerance.isFinite else {
+            throw CodecError(.invalidArgument, "a tolerance of \(options.tolerance): it must be finite and not negative")
+        }
+        try checkThreads(options.threads)
         let rows = try ByteBuffer(count: 4 * size * dimension)
         let indices = try ByteBuffer(count: 4 * count)
         let scratch = try ByteBuffer(count: nck_codebook_improve_scratch(dimension, size))
@@ -100,13 +107,14 @@ extension Quantizer {
         defer { withExtendedLifetime((rows, indices, scratch)) {} }
         _ = nck_codebook_draw(source, count, dimension, size, options.seed, codewords)
         var last = Double.infinity
-        for round in 0 ..< max(1, options.rounds) {
+        for round in 1...options.rounds {
             let current = try Quantizer(codebook: UnsafeBufferPointer(start: codewords, count: size * dimension), count: size, dimension: dimension)
             try current.quantize(samples, points: nil, indices: assigned, threads: options.threads)
             var moved = 0
             let distortion = nck_codebook_improve(source, assigned, count, dimension, size, codewords, scratch.bytes.baseAddress, &moved)
-            if let progress = options.progress, !progress(Double(round + 1) / Double(max(1, options.rounds))) { throw CodecError(.cancelled, "cancelled") }
-            guard moved > 0 || last - distortion > options.tolerance * distortion else { break }
+            let ended = round == options.rounds || (moved == 0 && last - distortion <= options.tolerance * distortion)
+            if let progress = options.progress, !progress(ended ? 1 : Double(round) / Double(options.rounds)) { throw CodecError(.cancelled, "cancelled") }
+            if ended { break }
             last = distortion
         }
         return try Quantizer(codebook: UnsafeBufferPointer(start: codewords, count: size * dimension), count: size, dimension: dimension)

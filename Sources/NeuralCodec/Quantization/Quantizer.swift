@@ -53,6 +53,11 @@ public final class Quantizer: @unchecked Sendable {
         }
     }
 
+    /// The dimension of a name that has only one; nil for the others, which exist in 1 to `mostDimensions`.
+    public static func ownDimension(of name: String) -> Int? { known[name]?.dimension.flatMap { $0 > 0 ? $0 : nil } }
+
+    public static let mostDimensions = Int(NCK_MOST_LATTICE_DIMENSIONS)
+
     /// Lattice and dimension by name; 0: the caller's choice, 1 at least by default; nil: the caller must say.
     private static let known: [String: (lattice: nck_lattice, dimension: Int?)] = [
         "scalar": (NCK_LATTICE_ZN, 0), "zn": (NCK_LATTICE_ZN, 0), "a2": (NCK_LATTICE_AN, 2), "an": (NCK_LATTICE_AN, nil), "d4": (NCK_LATTICE_DN, 4),
@@ -60,7 +65,7 @@ public final class Quantizer: @unchecked Sendable {
     ]
 
     private static func dimension(of name: String, _ own: Int?, asked: Int) throws -> Int {
-        let most = Int(NCK_MOST_LATTICE_DIMENSIONS)
+        let most = mostDimensions
         if let own, own > 0 {
             guard asked == 0 || asked == own else { throw CodecError(.invalidArgument, "'\(name)' has \(own) dimensions, not \(asked)") }
             return own
@@ -139,7 +144,7 @@ public final class Quantizer: @unchecked Sendable {
     ) throws {
         try checkThreads(threads)
         let kernels = try Kernels.current().table
-        let part = max(Self.lanes, Self.valuesPerPart / dimension / Self.lanes * Self.lanes)
+        let part = vectorsPerPart
         let parts = (count + part - 1) / part
         let team = try ThreadTeam(threads: parts == 1 ? 1 : threads)
         let perWorker = scratchSize
@@ -152,13 +157,18 @@ public final class Quantizer: @unchecked Sendable {
         }
     }
 
-    /// Enough for a thread to be worth its start; the kernels work on blocks of 16 vectors.
-    private static let valuesPerPart = 1 << 15
+    /// Enough for a thread to be worth its start; the kernels work on blocks of 16 vectors. A search for the closest point on a basis takes about a hundred times as long.
+    private var vectorsPerPart: Int {
+        var values = 1 << 15
+        if case .basis(let basis) = form, case .exact = basis.search { values = 1 << 9 }
+        return max(Self.lanes, values / dimension / Self.lanes * Self.lanes)
+    }
+
     private static let lanes = Int(NCK_LANES)
 
     private var scratchSize: Int {
         guard case .basis(let basis) = form else { return 0 }
-        return (basis.scratchSize(vectors: max(Self.lanes, Self.valuesPerPart / dimension / Self.lanes * Self.lanes)) + 63) & ~63
+        return (basis.scratchSize(vectors: vectorsPerPart) + 63) & ~63
     }
 
     // MARK: - What it is
@@ -196,5 +206,11 @@ public final class Quantizer: @unchecked Sendable {
         case .basis(let basis): return basis.rows
         case .codebook: return nil
         }
+    }
+
+    /// The rows of `basis`, or the codewords, which may be many: without a copy of them.
+    func withRows<Result>(_ body: (UnsafeBufferPointer<Float>) throws -> Result) rethrows -> Result {
+        if case .codebook(let codebook) = form { return try codebook.withRows(body) }
+        return try (basis ?? []).withUnsafeBufferPointer(body)
     }
 }

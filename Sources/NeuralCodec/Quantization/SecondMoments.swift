@@ -16,4 +16,17 @@ extension Quantizer {
         default: return 1.0 / 12
         }
     }
+
+    /// The squared length of the shortest vectors of a lattice by name; nil for a basis and a codebook.
+    public var minimalNorm: Double? {
+        let square = Double(scale) * Double(scale)
+        switch form {
+        case .scalar, .lattice(NCK_LATTICE_ZN): return square
+        case .lattice(NCK_LATTICE_DN) where dimension == 1: return 4 * square
+        case .lattice(NCK_LATTICE_AN), .lattice(NCK_LATTICE_DN), .lattice(NCK_LATTICE_E8): return 2 * square
+        case .lattice(NCK_LATTICE_BW16): return 8 * square
+        case .lattice(NCK_LATTICE_LEECH): return 32 * square
+        case .lattice, .basis, .codebook: return nil
+        }
+    }
 }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A learned image codec: numpy arrays to .nic files and back.
+"""A learned image codec: numpy arrays to .nic files and back. Also quantizers of vectors: lattices, scalar grids, codebooks (`Quantizer`).
 
 >>> import numpy as np, neuralcodec
 >>> picture = np.zeros((48, 64, 3), np.uint8)
@@ -34,6 +34,7 @@ from ._native import (
     UnsupportedError,
     cpu_info,
 )
+from .quantizers import Quantizer
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -46,7 +47,7 @@ __version__: str = _native.version()
 
 __all__ = [
     "BadModelError", "BadStreamError", "CancelledError", "DecoderMismatchError", "Error", "Info", "LimitError", "Model", "ModelNotFoundError",
-    "TargetUnreachableError", "UnsupportedError", "__version__", "cpu_info", "decode", "encode", "read_info",
+    "Quantizer", "TargetUnreachableError", "UnsupportedError", "__version__", "cpu_info", "decode", "encode", "read_info",
 ]  # fmt: skip
 
 

@@ -5,20 +5,10 @@
  * Each function reads its arguments, holds buffer views, releases the interpreter lock around one library call, and turns the outcome into an object
  * or an exception. Pictures pass through the buffer protocol, so nothing here knows numpy. The library is thread-safe, and so is this module.
  */
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
+#include "_native.h"
 #include <string.h>
 
-#include <neuralcodec.h>
-
 /* ---- Module state -------------------------------------------------------------------------------------------------------------------- */
-
-enum { status_count = NC_INTERNAL + 1 };
-
-typedef struct {
-    PyTypeObject *model_type, *pixels_type;
-    PyObject *exceptions[status_count];  /* by nc_status; [NC_OK] is the base class neuralcodec.Error */
-} module_state;
 
 /* The classes of our own. A status without one is below: ValueError, MemoryError, UnsupportedError or the base class. */
 static const struct {
@@ -55,9 +45,7 @@ static int create_exceptions(PyObject *module, module_state *state)
     return 0;
 }
 
-/* Raises what a failed call stands for, from the message of this thread's last call. An exception of the progress callback comes before the
- * cancellation it caused. result: what nc_encode reported, or null. Always returns null. */
-static PyObject *raise_status(const module_state *state, nc_status status, const nc_encode_result *result)
+PyObject *raise_status(const module_state *state, nc_status status, const nc_encode_result *result)
 {
     if (PyErr_Occurred()) return NULL;
     PyObject *message = PyUnicode_DecodeUTF8(nc_last_error(), (Py_ssize_t)strlen(nc_last_error()), "replace");
@@ -87,8 +75,7 @@ static PyObject *raise_status(const module_state *state, nc_status status, const
 
 /* ---- Arguments ----------------------------------------------------------------------------------------------------------------------- */
 
-/* An integer argument of minimum...maximum; None (or no argument) leaves *out alone. */
-static int read_count(PyObject *value, const char *name, size_t minimum, size_t maximum, size_t *out)
+int read_count(PyObject *value, const char *name, size_t minimum, size_t maximum, size_t *out)
 {
     if (!value || value == Py_None) return 0;
     PyObject *index = PyNumber_Index(value);
@@ -126,7 +113,7 @@ static int read_limits(PyObject *max_pixels, PyObject *max_memory, nc_limits *li
     return read_count(max_memory, "max_memory", 0, PY_SSIZE_T_MAX, &limits->max_memory);
 }
 
-static int read_threads(PyObject *value, uint32_t *threads)
+int read_threads(PyObject *value, uint32_t *threads)
 {
     size_t count = *threads;
     if (read_count(value, "threads", 0, 1024, &count) < 0) return -1;
@@ -164,13 +151,7 @@ static int read_picture(const module_state *state, PyObject *object, const char 
 
 /* ---- Library calls without the interpreter lock -------------------------------------------------------------------------------------- */
 
-typedef struct {
-    PyObject *callback;      /* may be null */
-    PyThreadState *thread;   /* saved while the library works */
-} running_call;
-
-/* nc_progress: takes the lock back for a moment, lets signal handlers run (so Ctrl-C works), and calls the callback. */
-static int report_progress(void *user, double fraction)
+int report_progress(void *user, double fraction)
 {
     running_call *call = user;
     PyEval_RestoreThread(call->thread);
@@ -184,7 +165,7 @@ static int report_progress(void *user, double fraction)
     return stop;
 }
 
-static int begin_call(running_call *call, PyObject *callback)
+int begin_call(running_call *call, PyObject *callback)
 {
     call->callback = callback == Py_None ? NULL : callback;
     if (call->callback && !PyCallable_Check(callback)) {
@@ -557,7 +538,9 @@ static int execute(PyObject *module)
     state->model_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &model_spec, NULL);
     if (!state->model_type || PyModule_AddType(module, state->model_type) < 0) return -1;
     state->pixels_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &pixels_spec, NULL);
-    return state->pixels_type ? 0 : -1;
+    if (!state->pixels_type) return -1;
+    state->quantizer_type = create_quantizer_type(module);
+    return state->quantizer_type && PyModule_AddType(module, state->quantizer_type) == 0 ? 0 : -1;
 }
 
 static int traverse(PyObject *module, visitproc visit, void *arg)
@@ -565,6 +548,7 @@ static int traverse(PyObject *module, visitproc visit, void *arg)
     module_state *state = PyModule_GetState(module);
     Py_VISIT(state->model_type);
     Py_VISIT(state->pixels_type);
+    Py_VISIT(state->quantizer_type);
     for (int i = 0; i < status_count; i++) Py_VISIT(state->exceptions[i]);
     return 0;
 }
@@ -574,6 +558,7 @@ static int clear(PyObject *module)
     module_state *state = PyModule_GetState(module);
     Py_CLEAR(state->model_type);
     Py_CLEAR(state->pixels_type);
+    Py_CLEAR(state->quantizer_type);
     for (int i = 0; i < status_count; i++) Py_CLEAR(state->exceptions[i]);
     return 0;
 }

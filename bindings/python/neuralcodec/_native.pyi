@@ -40,6 +40,33 @@ class Model:
     @property
     def variable_rate(self) -> bool: ...
 
+class _QuantizerInfo(TypedDict):
+    name: str
+    dimension: int
+    index_count: int
+    codewords: int
+    scale: float
+    volume: float
+    nsm: float
+
+@final
+class Quantizer:
+    @classmethod
+    def create(cls, name: str, dimension: int | None, scale: float, offset: float, dead_zone: float, /) -> Quantizer: ...
+    @classmethod
+    def create_basis(cls, rows: _Buffer, dimension: int, scale: float, search: int, node_limit: int | None, /) -> Quantizer: ...
+    @classmethod
+    def create_codebook(cls, rows: _Buffer, count: int, dimension: int, scale: float, /) -> Quantizer: ...
+    @classmethod
+    def train_codebook(
+        cls, samples: _Buffer, count: int, dimension: int, size: int, seed: int | None, rounds: int | None, tolerance: float, threads: int | None,
+        progress: Callable[[float], object] | None, /,
+    ) -> Quantizer: ...  # fmt: skip
+    def info(self) -> _QuantizerInfo: ...
+    def rows(self, out: _Buffer, /) -> None: ...
+    def quantize(self, vectors: _Buffer, points: _Buffer | None, indices: _Buffer | None, proven: _Buffer | None, threads: int | None, /) -> None: ...
+    def dequantize(self, indices: _Buffer, points: _Buffer, threads: int | None, /) -> None: ...
+
 class _InfoDict(TypedDict):
     width: int
     height: int

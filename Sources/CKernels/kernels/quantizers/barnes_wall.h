@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The Barnes-Wall lattice of 16 dimensions: integer vectors that modulo 2 are a word of the Reed-Muller code RM(1,4) and whose sum is divisible by 4 (Conway and
- * Sloane, SPLAG, chapter 4). Every word's weight is 0, 8 or 16, so it is 32 cosets word + 2 D16. Coordinate i of word 2 f + w is w + f . i, the bits of f and i
- * multiplied and added modulo 2. Basis: 4 e_0; 2 e_i + 2 e_0; but at i = 7, 11, 13 and 14 the word whose last one is there, at 15 the word of ones.
+ * The Barnes-Wall lattice of 16 dimensions: integer vectors that modulo 2 are a word of the Reed-Muller code RM(1,4) and whose sum is divisible by 4 (Conway
+ * and Sloane, SPLAG, chapter 4). Every word's weight is 0, 8 or 16, so it is 32 cosets word + 2 D16. Coordinate i of word 2 f + w is w + f . i, the bits of
+ * f and i multiplied and added modulo 2. Basis: 4 e_0; 2 e_i + 2 e_0; but at i = 7, 11, 13 and 14 the word whose last one is there, at 15 the word of ones.
  *
- * Closest point, without decoding 32 times. Let a be the distance of a coordinate to its nearest even integer; the odd integer next to it on the side of t is
- * 1 - a away. The distance to a word's coset is, up to a term of t alone, the sum over the coordinates of +-(a - 1/2), + where the word has 0 and - where it has 1:
- * a Hadamard transform and its negative. If the parity is wrong, a coordinate takes its second choice; with an error of x that costs 4 (1 - x), so the cost's
- * quarter is the least of 1 - a (word 0) or a (word 1), which the same butterflies find with the minimum in place of the sum, for a word and its complement. The
- * parity is an affine function of the word: six masks give all 32. All costs are divided by 4 below.
+ * Closest point, without decoding 32 times. Let a be the distance of a coordinate to its nearest even integer (of two, the multiple of 4); the odd integer
+ * next to it on the side of t (above, if a = 0) is 1 - a away. The distance to a word's coset is, up to a term of t alone, the sum over the coordinates of
+ * +-(a - 1/2), + where the word has 0 and - where it has 1: a Hadamard transform and its negative. If the parity is wrong, a coordinate takes its second
+ * choice; with an error of x that costs 4 (1 - x), so the cost's quarter is the least of 1 - a (word 0) or a (word 1), which the same butterflies find with
+ * the minimum in place of the sum, for a word and its complement. The parity is an affine function of the word: six masks give all 32. All costs are divided
+ * by 4 below.
  */
 
 enum { BARNES_WALL = 16 };

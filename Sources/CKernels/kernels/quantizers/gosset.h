@@ -2,9 +2,9 @@
 /*
  * E8, the vectors of D8 and those of D8 + 1/2 (all coordinates half-integers). Basis: 2 e_1, then e_i + e_1 for i = 2...7, then (1/2, ..., 1/2).
  *
- * Closest point (Conway and Sloane 1982): the closest of each coset. With r the rounded coordinates and a = |t - r|, the half-integers next to t are r +- 1/2 on
- * the side of t, 1/2 - a away, so that the sums of squares differ by 2 - (a_1 + ... + a_8). If its parity is wrong, D8 moves its largest a at a cost of 1 - 2 a,
- * D8 + 1/2 its smallest at a cost of 2 a. One pass gives both; all costs are halved below.
+ * Closest point (Conway and Sloane 1982): the closest of each coset. With r the rounded coordinates and a = |t - r|, the half-integers next to t are r +-
+ * 1/2 on the side of t (above, if t = r), 1/2 - a away, so that the sums of squares differ by 2 - (a_1 + ... + a_8). If its parity is wrong, D8 moves its
+ * largest a at a cost of 1 - 2 a, D8 + 1/2 its smallest at a cost of 2 a. One pass gives both; all costs are halved below. On a tie D8 comes first.
  */
 
 /* t becomes the closest point. */

@@ -4,24 +4,24 @@
  * 4 m modulo 8. So x[i] = m + 2 c[i] + 4 z[i], and as the code's weights are multiples of 4, the last condition says that the sum of z is m modulo 2.
  *
  * The Golay code by the hexacode (Conway and Sloane, SPLAG, chapter 11): coordinate 4 j + i is row i of column j, of six. With the field of four elements written
- * 0, 1, 2, 3 (addition is xor), the symbol of a column of bits c0 ... c3 is c1 + 2 c2 + 3 c3 in that field. A word has the six symbols of a hexacode word, and the
- * top row and all columns have one parity. Of the 16 columns, two belong to each parity and symbol: complements, which the top bit h = c0 tells apart. The
- * hexacode's words, as three pairs of symbols, are (a + x | b + x | a + b + x), a and b one of 00, 11, 22, 33 and x one of 00, 23, 31, 12.
+ * 0, 1, 2, 3 (addition is xor), the symbol of a column of bits c0 ... c3 is c1 + 2 c2 + 3 c3. The six symbols of a word are a hexacode word, and its columns and
+ * its top row have one parity. Two columns, complements, have the same parity and symbol; the top bit h = c0 tells them apart. The hexacode's words, as three
+ * pairs of symbols, are (a + x | b + x | a + b + x) with a and b one of 00, 11, 22, 33 and x one of 00, 23, 31, 12.
  *
- * Closest point: the decoder by hexacode words of Conway and Sloane (Soft decoding techniques for codes and lattices, 1986) and of Vardy and Be'ery (Maximum
- * likelihood decoding of the Leech lattice, 1993), without their sorting and branches, so that each lane does a vector of its own. Let k be the parity of a
- * column's four z and (h, k) its state, a number 2 h + k. For m and the parity, for a column, symbol and state, the least squared distance is found by trying both parities
- * of every z. States add up by xor, those of all columns to (parity, m); so columns join to pairs, and the pairs of a hexacode word to its least
- * squared distance, by sums over the states that add up and the least of those: Forney's trellis of 256 states. The best word's states and symbols are then
- * traced back, and the columns, of which all residues and the parity of z are now known, are rounded like four-dimensional lattices D4.
+ * Closest point: decoding by hexacode words (Conway and Sloane, Soft decoding techniques for codes and lattices, including the Golay code and the Leech lattice,
+ * 1986; Vardy and Be'ery, Maximum likelihood decoding of the Leech lattice, 1993), without their sorting and branches, so that each lane decodes a vector of its
+ * own. Let k be the parity of a column's z and 2 h + k its state. Each column, for every m, parity, symbol and state, has a least squared distance. States add up
+ * by xor, over all columns to (parity, m); so two parts of a word join by the least of the four sums whose states add up to the wanted one: columns to pairs,
+ * pairs to words. This is Forney's trellis of 256 states (Coset codes II, 1988). The best word is then traced back to symbols and states. They leave of each
+ * column a coset of 4 D4, which is rounded like D4.
  *
- * Ties, by the binary32 distances: even parity comes before odd, then m = 0, then lower x and lower a + b in the order above, then the lower state of the first two pairs, then lower a,
- * then the lower state of the first pair, then that of each pair's first column. In a column z is rounded, halves to even; if its parity is wrong, the largest error, the first of
- * equals, takes its second choice, upwards if it is zero.
+ * Ties, by the binary32 distances: even parity before odd, then m = 0 before 1, then the lower x, then the lower a + b, both in the order above; then the lower
+ * state of the first four columns, then the lower a, then the lower state of the first pair, then of each pair's first column. In a column z is rounded, halves
+ * to even; if its parity is wrong, the largest error, the first of equals, takes its second choice, upwards if there is no error.
  */
 #include "leech_basis.h"
 
-/* The search needs many registers, so it has vectors of one register each. */
+/* The search keeps many values in registers: a vector that takes several would not leave enough of them. */
 #ifndef REGISTER_LANES
 #define REGISTER_LANES 4
 #endif
@@ -31,18 +31,20 @@ typedef int32_t leech_mask __attribute__((vector_size(4 * REGISTER_LANES)));
 
 enum { LEECH = 24, LEECH_COLUMNS = 6 };
 
-/* Least squared distances. The first index is 2 * parity + m, which is also what the states of all columns add up to; the last is the state. */
+#define LEECH_MOST 0x1p20f /* more than any squared distance below */
+
+/* Least squared distances, 88 kB of them if registers have 16 lanes. First index: 2 * parity + m, what the states of all columns add up to; last: the state. */
 typedef struct leech_costs {
     leech_vector columns[4][LEECH_COLUMNS][4][4]; /* by symbol */
     leech_vector pairs[4][3][16][4];              /* by 4 * first symbol + second symbol */
-    leech_vector fours[4][16][4];                 /* the first four columns, by 4 * index of x + index of a + b: for each last pair, the best words */
+    leech_vector fours[4][16][4];                 /* the first four columns, over all a, by 4 * index of x + index of a + b, which give the last pair */
 } leech_costs;
 
 static const int32_t leech_offsets[4] = {0, 11, 13, 6}; /* the x; the a and b are multiples of 5 */
 
 INLINE leech_mask leech_choose(leech_mask set, leech_mask a, leech_mask b) { return (set & a) | (~set & b); }
 
-/* Floats without a sign have the order of their bits, and integers the faster minimum. */
+/* Floats that are not negative are ordered like their bits, and minima of integers do not compete with sums for the adders. */
 INLINE leech_vector leech_least(leech_vector a, leech_vector b) { return (leech_vector)__builtin_elementwise_min((leech_mask)a, (leech_mask)b); }
 
 /* Joins two parts: the least sum for each state of both. */
@@ -51,7 +53,7 @@ INLINE void leech_join(const leech_vector *a, const leech_vector *b, leech_vecto
     for (int s = 0; s < 4; s++) both[s] = leech_least(leech_least(a[0] + b[s], a[1] + b[s ^ 1]), leech_least(a[2] + b[s ^ 2], a[3] + b[s ^ 3]));
 }
 
-/* For the two bits c of two coordinates and the parity k of their z: the least cost, where cost[c][k] is a coordinate's. */
+/* The least cost for the two bits of two rows and the parity of their z, from each row's by its bit and the parity of its z. */
 INLINE void leech_join_rows(const leech_vector (*first)[2], const leech_vector (*second)[2], leech_vector (*both)[2]) {
 #pragma clang loop unroll(full)
     for (int c = 0; c < 4; c++)
@@ -65,7 +67,7 @@ INLINE void leech_column(const leech_vector *y, const int m, leech_vector (*even
 #pragma clang loop unroll(full)
     for (int i = 0; i < 4; i++)
 #pragma clang loop unroll(full)
-        for (int c = 0; c < 2; c++) { // m + 2 c modulo 8 is z even; 4 away is z odd
+        for (int c = 0; c < 2; c++) { // m + 2 c modulo 8 has an even z, what is 4 away an odd one
             const leech_vector far = __builtin_elementwise_abs(__builtin_elementwise_abs(y[i] - (float)(m + 2 * c)) - 4.0f), near = 4.0f - far;
             rows[i][c][0] = near * near;
             rows[i][c][1] = far * far;
@@ -87,7 +89,7 @@ INLINE void leech_pair(const leech_vector (*first)[4], const leech_vector (*seco
         for (int j = 0; j < 4; j++) leech_join(first[i], second[j], pair[4 * i + j]);
 }
 
-/* The best of all words so far. winner: 16 * (2 * parity + m) + index in `fours`. */
+/* The best of all words so far. winner: 16 * whole + index in `fours`. whole: what all states add up to. */
 INLINE void leech_words(const int whole, leech_vector (*const pairs)[16][4], leech_vector (*fours)[4], leech_vector *best, leech_mask *winner) {
     for (int word = 0; word < 16; word++) {
         const int x = leech_offsets[word >> 2], sum = word & 3; // of a and b
@@ -112,7 +114,7 @@ INLINE void leech_words(const int whole, leech_vector (*const pairs)[16][4], lee
 }
 
 INLINE leech_mask leech_search(const leech_vector *y, leech_costs *costs) {
-    leech_vector best = (leech_vector){0} + 0x1p20f; // more than any
+    leech_vector best = (leech_vector){0} + LEECH_MOST;
     leech_mask winner = {0};
     for (int j = 0; j < LEECH_COLUMNS; j++) leech_column(y + 4 * j, 0, costs->columns[0][j], costs->columns[2][j]);
     for (int j = 0; j < LEECH_COLUMNS; j++) leech_column(y + 4 * j, 1, costs->columns[1][j], costs->columns[3][j]);
@@ -123,7 +125,7 @@ INLINE leech_mask leech_search(const leech_vector *y, leech_costs *costs) {
     return winner;
 }
 
-/* From another row for each lane. */
+/* Each lane from a row of its own. */
 INLINE leech_vector leech_gather(const leech_vector *rows, leech_mask row) {
     const float *values = (const float *)rows;
     float gathered[REGISTER_LANES];
@@ -156,28 +158,29 @@ INLINE leech_mask leech_pattern(leech_mask parity, leech_mask symbol, leech_mask
     return odd ^ (14 & (parity - 1)) ^ (15 & -top);
 }
 
-/* The word c and, from bit 24 on, the parity of each column's z. */
-static leech_mask leech_trace(const leech_costs *costs, leech_mask winner) {
-    const leech_mask whole = winner >> 4, parity = whole >> 1, sum = winner & 3;
-    const leech_vector *columns = costs->columns[0][0][0], *pairs = costs->pairs[0][0][0], *fours = costs->fours[0][0];
-    leech_mask x = {0}, best = {0}, traced = {0}, symbols[3], states[3];
-    for (int i = 1; i < 4; i++) x = leech_choose((winner >> 2 & 3) == i, (leech_mask){0} + leech_offsets[i], x);
-    const leech_mask pair = whole * (3 * 16 * 4); // the first row of the first pair
-    symbols[2] = 5 * sum ^ x;
-    const leech_mask four = leech_split(fours, 4 * winner, pairs, pair + 2 * 64 + 4 * symbols[2], whole);
-    leech_vector least = (leech_vector){0} + 0x1p20f;
+/* The first four columns: 4 * a + the state of the first pair, which with the second pair's makes `four`. pair: the first row of the first pair. */
+INLINE leech_mask leech_split_four(const leech_vector *pairs, leech_mask pair, leech_mask x, leech_mask sum, leech_mask four) {
+    leech_vector least = (leech_vector){0} + LEECH_MOST;
+    leech_mask split = {0};
     for (int i = 0; i < 16; i++) {
         const int a = i >> 2, s = i & 3;
         const leech_mask first = pair + (4 * (5 * a ^ x) + s), second = pair + 64 + 4 * (5 * (a ^ sum) ^ x) + (four ^ s);
-        leech_keep_least(leech_gather(pairs, first) + leech_gather(pairs, second), i, &least, &best);
+        leech_keep_least(leech_gather(pairs, first) + leech_gather(pairs, second), i, &least, &split);
     }
-    symbols[0] = 5 * (best >> 2) ^ x;
-    symbols[1] = 5 * (best >> 2 ^ sum) ^ x;
-    states[0] = best & 3;
-    states[1] = four ^ states[0];
-    states[2] = four ^ whole;
+    return split;
+}
+
+/* The word c and, from bit 24 on, the parity of each column's z. */
+static leech_mask leech_trace(const leech_costs *costs, leech_mask winner) {
+    const leech_vector *columns = costs->columns[0][0][0], *pairs = costs->pairs[0][0][0], *fours = costs->fours[0][0];
+    const leech_mask whole = winner >> 4, parity = whole >> 1, sum = winner & 3, pair = whole * (3 * 64);
+    leech_mask x = {0}, traced = {0};
+    for (int i = 1; i < 4; i++) x = leech_choose((winner >> 2 & 3) == i, (leech_mask){0} + leech_offsets[i], x);
+    const leech_mask last = 5 * sum ^ x, four = leech_split(fours, 4 * winner, pairs, pair + 2 * 64 + 4 * last, whole);
+    const leech_mask split = leech_split_four(pairs, pair, x, sum, four), a = split >> 2;
+    const leech_mask symbols[3] = {5 * a ^ x, 5 * (a ^ sum) ^ x, last}, states[3] = {split & 3, four ^ (split & 3), four ^ whole};
     for (int p = 0; p < 3; p++) {
-        const leech_mask left = symbols[p] >> 2, right = symbols[p] & 3, column = whole * (LEECH_COLUMNS * 16) + p * 32;
+        const leech_mask left = symbols[p] >> 2, right = symbols[p] & 3, column = whole * (16 * LEECH_COLUMNS) + 32 * p;
         const leech_mask first = leech_split(columns, column + 4 * left, columns, column + 16 + 4 * right, states[p]), second = states[p] ^ first;
         traced |= (leech_pattern(parity, left, first) | leech_pattern(parity, right, second) << 4) << (8 * p);
         traced |= ((first & 1) | (second & 1) << 1) << (24 + 2 * p);

@@ -10,6 +10,7 @@
 #include "root_d.h"
 #include "gosset.h"
 #include "barnes_wall.h"
+#include "leech.h"
 
 /* t becomes the points, u their coordinates if `coordinates` is set. */
 INLINE void nearest_of_sixteen(const nck_lattice kind, const size_t n, const root_a_frame *frame, vector *t, mask *u, int coordinates) {
@@ -25,6 +26,9 @@ INLINE void nearest_of_sixteen(const nck_lattice kind, const size_t n, const roo
     } else if (kind == NCK_LATTICE_BW16) {
         barnes_wall_nearest(t);
         if (coordinates) barnes_wall_coordinates(t, u);
+    } else if (kind == NCK_LATTICE_LEECH) {
+        leech_nearest(t);
+        if (coordinates) leech_coordinates(t, u);
     }
 }
 
@@ -33,6 +37,7 @@ INLINE void points_of_sixteen(const nck_lattice kind, const size_t n, const root
     if (kind == NCK_LATTICE_DN) root_d_points(n, u, p);
     if (kind == NCK_LATTICE_E8) gosset_points(u, p);
     if (kind == NCK_LATTICE_BW16) barnes_wall_points(u, p);
+    if (kind == NCK_LATTICE_LEECH) leech_points(u, p);
 }
 
 /* kind, and n where there is code for one dimension, are constants at every call. */
@@ -91,21 +96,23 @@ INLINE void points_in_blocks(const nck_lattice kind, const size_t n, float scale
 }
 
 static void nearest(nck_lattice kind, size_t n, float scale, const float *in, float *points, int32_t *coordinates, size_t count) {
-    if (kind == NCK_LATTICE_ZN) scalar(&(nck_scalar){.step = scale}, in, points, coordinates, count * n);
+    if (kind == NCK_LATTICE_ZN) return scalar(&(nck_scalar){.step = scale}, in, points, coordinates, count * n);
     if (kind == NCK_LATTICE_AN && n == 2) return nearest_in_blocks(NCK_LATTICE_AN, 2, scale, in, points, coordinates, count);
     if (kind == NCK_LATTICE_AN) return nearest_in_blocks(NCK_LATTICE_AN, n, scale, in, points, coordinates, count);
     if (kind == NCK_LATTICE_DN && n == 4) return nearest_in_blocks(NCK_LATTICE_DN, 4, scale, in, points, coordinates, count);
     if (kind == NCK_LATTICE_DN) return nearest_in_blocks(NCK_LATTICE_DN, n, scale, in, points, coordinates, count);
     if (kind == NCK_LATTICE_E8) return nearest_in_blocks(NCK_LATTICE_E8, 8, scale, in, points, coordinates, count);
     if (kind == NCK_LATTICE_BW16) return nearest_in_blocks(NCK_LATTICE_BW16, 16, scale, in, points, coordinates, count);
+    if (kind == NCK_LATTICE_LEECH) return nearest_in_blocks(NCK_LATTICE_LEECH, LEECH, scale, in, points, coordinates, count);
 }
 
 static void lattice_points(nck_lattice kind, size_t n, float scale, const int32_t *coordinates, float *points, size_t count) {
-    if (kind == NCK_LATTICE_ZN) scalar_points(&(nck_scalar){.step = scale}, coordinates, points, count * n);
+    if (kind == NCK_LATTICE_ZN) return scalar_points(&(nck_scalar){.step = scale}, coordinates, points, count * n);
     if (kind == NCK_LATTICE_AN && n == 2) return points_in_blocks(NCK_LATTICE_AN, 2, scale, coordinates, points, count);
     if (kind == NCK_LATTICE_AN) return points_in_blocks(NCK_LATTICE_AN, n, scale, coordinates, points, count);
     if (kind == NCK_LATTICE_DN && n == 4) return points_in_blocks(NCK_LATTICE_DN, 4, scale, coordinates, points, count);
     if (kind == NCK_LATTICE_DN) return points_in_blocks(NCK_LATTICE_DN, n, scale, coordinates, points, count);
     if (kind == NCK_LATTICE_E8) return points_in_blocks(NCK_LATTICE_E8, 8, scale, coordinates, points, count);
     if (kind == NCK_LATTICE_BW16) return points_in_blocks(NCK_LATTICE_BW16, 16, scale, coordinates, points, count);
+    if (kind == NCK_LATTICE_LEECH) return points_in_blocks(NCK_LATTICE_LEECH, LEECH, scale, coordinates, points, count);
 }

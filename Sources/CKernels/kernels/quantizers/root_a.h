@@ -8,7 +8,7 @@
  */
 #include "root_a_frame.h"
 
-/* Half to even for |y| <= 2^23: a coordinate of y can be four times as large as those of t. */
+/* Half to even for |y| <= 2^23: a coordinate of y can be 4.2 times as large as those of t. */
 INLINE vector rounded_wide(vector y) {
     const vector magic = (vector)(sign_of(y) | (bits)splat(0x1p23f));
     return (y + magic) - magic;

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * neuralcodec._native.Quantizer: the "Quantizers" of neuralcodec.h. Its arguments are flat, C-contiguous buffers that the package has prepared
+ * (neuralcodec/quantizers.py); their types and lengths are checked here again, because memory depends on them.
+ */
+#include "_native.h"
+
+typedef struct {
+    PyObject_HEAD
+    nc_quantizer *handle;
+    size_t dimension, index_count, codewords;
+} quantizer_object;
+
+static module_state *state_of(PyObject *object) { return PyType_GetModuleState(Py_TYPE(object)); }
+
+/* ---- Buffers ------------------------------------------------------------------------------------------------------------------------- */
+
+/* A view of values of the one-letter format; an empty one for None. The caller releases *view. */
+static int read_values(PyObject *object, const char *name, char format, int flags, Py_buffer *view)
+{
+    *view = (Py_buffer){0};
+    if (object == Py_None) return 0;
+    if (PyObject_GetBuffer(object, view, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT | flags) < 0) return -1;
+    if (view->itemsize == (format == '?' ? 1 : 4) && view->format && view->format[0] == format && !view->format[1]) return 0;
+    PyErr_Format(PyExc_TypeError, "%s must hold values of the format '%c', not '%s'", name, format, view->format ? view->format : "?");
+    PyBuffer_Release(view);
+    return -1;
+}
+
+static size_t length_of(const Py_buffer *view) { return view->itemsize ? (size_t)(view->len / view->itemsize) : 0; }
+
+/* A buffer that may be None has room for `length` values. */
+static int has_room(const Py_buffer *view, const char *name, size_t length)
+{
+    if (!view->obj || length_of(view) == length) return 1;
+    PyErr_Format(PyExc_ValueError, "%s has room for %zu values, and there are %zu", name, length_of(view), length);
+    return 0;
+}
+
+/* A view of rows * columns floats. */
+static int read_rows(PyObject *object, const char *name, size_t rows, size_t columns, Py_buffer *view)
+{
+    if (read_values(object, name, 'f', PyBUF_SIMPLE, view) < 0) return -1;
+    size_t length = length_of(view);
+    if (view->obj && (columns ? length % columns == 0 && length / columns == rows : length == 0)) return 0;
+    PyErr_Format(PyExc_ValueError, "%s has %zu values, not %zu rows of %zu", name, length, rows, columns);
+    PyBuffer_Release(view);
+    return -1;
+}
+
+/* ---- Making one ---------------------------------------------------------------------------------------------------------------------- */
+
+/* A Quantizer around an open handle, which it takes over. */
+static PyObject *wrap(PyTypeObject *type, nc_status status, nc_quantizer *handle)
+{
+    module_state *state = PyType_GetModuleState(type);
+    nc_quantizer_info info = {.struct_size = sizeof info};
+    if (status == NC_OK && !PyErr_Occurred()) status = nc_quantizer_get_info(handle, &info);
+    allocfunc allocate = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
+    quantizer_object *self = status == NC_OK && !PyErr_Occurred() ? (quantizer_object *)allocate(type, 0) : NULL;
+    if (!self) {
+        raise_status(state, status, NULL);
+        nc_quantizer_close(&handle);
+        return NULL;
+    }
+    self->handle = handle;
+    self->dimension = info.dimension;
+    self->index_count = info.index_count;
+    self->codewords = info.codewords;
+    return (PyObject *)self;
+}
+
+static PyObject *create(PyObject *type, PyObject *arguments)
+{
+    const char *name;
+    PyObject *dimension_object;
+    size_t dimension = 0;
+    nc_quantizer_options options;
+    nc_quantizer_options_init(&options);
+    if (!PyArg_ParseTuple(arguments, "sOddd:create", &name, &dimension_object, &options.scale, &options.offset, &options.dead_zone) ||
+        read_count(dimension_object, "dimension", 0, 64, &dimension) < 0)
+        return NULL;
+    nc_quantizer *handle = NULL;
+    nc_status status = nc_quantizer_create(name, dimension, &options, &handle);
+    return wrap((PyTypeObject *)type, status, handle);
+}
+
+static PyObject *create_basis(PyObject *type, PyObject *arguments)
+{
+    PyObject *rows, *node_limit_object;
+    Py_ssize_t dimension;
+    int search;
+    size_t node_limit = 0;
+    nc_quantizer_options options;
+    nc_quantizer_options_init(&options);
+    if (!PyArg_ParseTuple(arguments, "OndiO:create_basis", &rows, &dimension, &options.scale, &search, &node_limit_object) ||
+        read_count(node_limit_object, "node_limit", 0, SIZE_MAX, &node_limit) < 0)
+        return NULL;
+    options.search = (nc_search)search;
+    options.node_limit = node_limit;
+    Py_buffer view;
+    if (read_rows(rows, "basis", (size_t)dimension, (size_t)dimension, &view) < 0) return NULL;
+    nc_quantizer *handle = NULL;
+    nc_status status;
+    Py_BEGIN_ALLOW_THREADS
+    status = nc_quantizer_create_basis(view.buf, (size_t)dimension, &options, &handle);
+    Py_END_ALLOW_THREADS
+    PyBuffer_Release(&view);
+    return wrap((PyTypeObject *)type, status, handle);
+}
+
+static PyObject *create_codebook(PyObject *type, PyObject *arguments)
+{
+    PyObject *rows;
+    Py_ssize_t count, dimension;
+    nc_quantizer_options options;
+    nc_quantizer_options_init(&options);
+    if (!PyArg_ParseTuple(arguments, "Onnd:create_codebook", &rows, &count, &dimension, &options.scale)) return NULL;
+    Py_buffer view;
+    if (read_rows(rows, "codebook", (size_t)count, (size_t)dimension, &view) < 0) return NULL;
+    nc_quantizer *handle = NULL;
+    nc_status status;
+    Py_BEGIN_ALLOW_THREADS
+    status = nc_quantizer_create_codebook(view.buf, (size_t)count, (size_t)dimension, &options, &handle);
+    Py_END_ALLOW_THREADS
+    PyBuffer_Release(&view);
+    return wrap((PyTypeObject *)type, status, handle);
+}
+
+static PyObject *train_codebook(PyObject *type, PyObject *arguments)
+{
+    PyObject *samples, *size_object, *seed_object, *rounds_object, *threads, *progress;
+    Py_ssize_t count, dimension;
+    size_t size = 0, seed, rounds;
+    running_call call;
+    nc_codebook_options options;
+    nc_codebook_options_init(&options);
+    seed = options.seed;
+    rounds = options.rounds;
+    if (!PyArg_ParseTuple(arguments, "OnnOOOdOO:train_codebook", &samples, &count, &dimension, &size_object, &seed_object, &rounds_object,
+                          &options.tolerance, &threads, &progress) ||
+        read_count(size_object, "size", 1, PY_SSIZE_T_MAX, &size) < 0 || read_count(seed_object, "seed", 0, SIZE_MAX, &seed) < 0 ||
+        read_count(rounds_object, "rounds", 1, UINT32_MAX, &rounds) < 0 || read_threads(threads, &options.threads) < 0 ||
+        begin_call(&call, progress) < 0)
+        return NULL;
+    options.seed = seed;
+    options.rounds = (uint32_t)rounds;
+    options.progress = report_progress;
+    options.progress_user = &call;
+    Py_buffer view;
+    if (read_rows(samples, "samples", (size_t)count, (size_t)dimension, &view) < 0) return NULL;
+    nc_quantizer *handle = NULL;
+    call.thread = PyEval_SaveThread();
+    nc_status status = nc_quantizer_train_codebook(view.buf, (size_t)count, (size_t)dimension, size, &options, &handle);
+    PyEval_RestoreThread(call.thread);
+    PyBuffer_Release(&view);
+    return wrap((PyTypeObject *)type, status, handle);
+}
+
+static void dealloc(PyObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
+    nc_quantizer_close(&((quantizer_object *)self)->handle);
+    release(self);
+    Py_DECREF(type);
+}
+
+/* ---- Using it ------------------------------------------------------------------------------------------------------------------------ */
+
+static PyObject *info(PyObject *self, PyObject *unused)
+{
+    (void)unused;
+    nc_quantizer_info info = {.struct_size = sizeof info};
+    nc_status status = nc_quantizer_get_info(((quantizer_object *)self)->handle, &info);
+    if (status != NC_OK) return raise_status(state_of(self), status, NULL);
+    return Py_BuildValue("{s:s,s:n,s:n,s:n,s:d,s:d,s:d}", "name", info.name, "dimension", (Py_ssize_t)info.dimension, "index_count",
+                         (Py_ssize_t)info.index_count, "codewords", (Py_ssize_t)info.codewords, "scale", info.scale, "volume", info.volume, "nsm",
+                         info.nsm);
+}
+
+static PyObject *rows(PyObject *object, PyObject *out)
+{
+    quantizer_object *self = (quantizer_object *)object;
+    Py_buffer view;
+    if (read_values(out, "out", 'f', PyBUF_WRITABLE, &view) < 0) return NULL;
+    nc_status status = nc_quantizer_get_basis(self->handle, view.buf, length_of(&view));
+    PyBuffer_Release(&view);
+    return status == NC_OK ? Py_NewRef(Py_None) : raise_status(state_of(object), status, NULL);
+}
+
+static PyObject *quantize(PyObject *object, PyObject *arguments)
+{
+    quantizer_object *self = (quantizer_object *)object;
+    PyObject *vectors_object, *points_object, *indices_object, *proven_object, *threads_object;
+    uint32_t threads = 0;
+    if (!PyArg_ParseTuple(arguments, "OOOOO:quantize", &vectors_object, &points_object, &indices_object, &proven_object, &threads_object) ||
+        read_threads(threads_object, &threads) < 0)
+        return NULL;
+    Py_buffer vectors = {0}, points = {0}, indices = {0}, proven = {0};
+    PyObject *answer = NULL;
+    if (read_values(vectors_object, "vectors", 'f', PyBUF_SIMPLE, &vectors) == 0 && read_values(points_object, "out", 'f', PyBUF_WRITABLE, &points) == 0 &&
+        read_values(indices_object, "indices_out", 'i', PyBUF_WRITABLE, &indices) == 0 &&
+        read_values(proven_object, "proven", '?', PyBUF_WRITABLE, &proven) == 0) {
+        size_t length = length_of(&vectors), count = length / self->dimension;
+        if (has_room(&points, "out", length) && has_room(&indices, "indices_out", count * self->index_count) && has_room(&proven, "proven", count)) {
+            nc_status status;
+            Py_BEGIN_ALLOW_THREADS
+            status = nc_quantizer_quantize(self->handle, vectors.buf, length, points.buf, indices.buf, proven.buf, threads);
+            Py_END_ALLOW_THREADS
+            answer = status == NC_OK ? Py_NewRef(Py_None) : raise_status(state_of(object), status, NULL);
+        }
+    }
+    PyBuffer_Release(&vectors);
+    PyBuffer_Release(&points);
+    PyBuffer_Release(&indices);
+    PyBuffer_Release(&proven);
+    return answer;
+}
+
+static PyObject *dequantize(PyObject *object, PyObject *arguments)
+{
+    quantizer_object *self = (quantizer_object *)object;
+    PyObject *indices_object, *points_object, *threads_object;
+    uint32_t threads = 0;
+    if (!PyArg_ParseTuple(arguments, "OOO:dequantize", &indices_object, &points_object, &threads_object) || read_threads(threads_object, &threads) < 0)
+        return NULL;
+    Py_buffer indices = {0}, points = {0};
+    PyObject *answer = NULL;
+    if (read_values(indices_object, "indices", 'i', PyBUF_SIMPLE, &indices) == 0 && read_values(points_object, "out", 'f', PyBUF_WRITABLE, &points) == 0) {
+        size_t length = length_of(&indices);
+        if (has_room(&points, "out", length / self->index_count * self->dimension)) {
+            nc_status status;
+            Py_BEGIN_ALLOW_THREADS
+            status = nc_quantizer_dequantize(self->handle, indices.buf, length, points.buf, threads);
+            Py_END_ALLOW_THREADS
+            answer = status == NC_OK ? Py_NewRef(Py_None) : raise_status(state_of(object), status, NULL);
+        }
+    }
+    PyBuffer_Release(&indices);
+    PyBuffer_Release(&points);
+    return answer;
+}
+
+/* ---- Type ---------------------------------------------------------------------------------------------------------------------------- */
+
+static PyMethodDef methods[] = {
+    {"create", create, METH_VARARGS | METH_CLASS, "create(name, dimension, scale, offset, dead_zone)"},
+    {"create_basis", create_basis, METH_VARARGS | METH_CLASS, "create_basis(rows, dimension, scale, search, node_limit)"},
+    {"create_codebook", create_codebook, METH_VARARGS | METH_CLASS, "create_codebook(rows, count, dimension, scale)"},
+    {"train_codebook", train_codebook, METH_VARARGS | METH_CLASS,
+     "train_codebook(samples, count, dimension, size, seed, rounds, tolerance, threads, progress)"},
+    {"info", info, METH_NOARGS, "info(), a dict"},
+    {"rows", rows, METH_O, "rows(out): writes the basis, or the codewords"},
+    {"quantize", quantize, METH_VARARGS, "quantize(vectors, points, indices, proven, threads)"},
+    {"dequantize", dequantize, METH_VARARGS, "dequantize(indices, points, threads)"},
+    {0},
+};
+
+static PyType_Slot slots[] = {
+    {Py_tp_doc, "See neuralcodec.Quantizer."},
+    {Py_tp_dealloc, dealloc},
+    {Py_tp_methods, methods},
+    {0},
+};
+
+static PyType_Spec spec = {
+    .name = "neuralcodec._native.Quantizer", .basicsize = sizeof(quantizer_object), .slots = slots,
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION | Py_TPFLAGS_IMMUTABLETYPE};
+
+PyTypeObject *create_quantizer_type(PyObject *module) { return (PyTypeObject *)PyType_FromModuleAndSpec(module, &spec, NULL); }

@@ -1,0 +1,334 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Lattice, scalar and codebook quantizers; see `Quantizer`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+import numpy as np
+
+from . import _native
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    _Floats = NDArray[np.float32]
+    _Integers = NDArray[np.int32]
+    _Booleans = NDArray[np.bool_]
+
+_SEARCHES = {"babai": 0, "nearest-plane": 1, "exact": 2}  # nc_search
+
+
+def _floats(values: Any, name: str) -> _Floats:
+    """As C-contiguous, aligned float32: the array itself where it is one, else a copy, rounded."""
+    array = np.asarray(values)
+    if array.dtype.kind not in "fiu":
+        raise TypeError(f"{name} must hold real numbers, not {array.dtype}")
+    with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite
+        return np.require(array, np.float32, ["C", "A"])
+
+
+def _output(out: Any, name: str, dtype: type[np.generic], shape: tuple[int, ...]) -> None:
+    if not isinstance(out, np.ndarray) or out.dtype != dtype:
+        raise TypeError(f"{name} must be an array of {dtype.__name__}, not {out.dtype if isinstance(out, np.ndarray) else type(out).__name__}")
+    if out.shape != shape:
+        raise ValueError(f"{name} has the shape {out.shape}, not {shape}")
+    if not (out.flags.c_contiguous and out.flags.aligned and out.flags.writeable):
+        raise ValueError(f"{name} must be C-contiguous, aligned and writeable")
+
+
+class Quantizer:
+    """Maps vectors to the points of a lattice, of a scalar grid or of a codebook, and to integers that index them.
+
+    Exactly one of:
+      name: "scalar", "zn", "a2", "an", "d4", "dn", "e8", "barnes-wall" (16 dimensions) or "leech" (24); dimension is for "scalar" and "zn"
+        (default 1), "an" and "dn". The closest point, always.
+      basis: an array (n, n), n up to 64, whose rows span a lattice. search is "babai" (rounding in that basis, the default), "nearest-plane"
+        (Babai's other algorithm) or "exact" (the closest point; node_limit integers are tried for a vector at most, 0: no limit).
+      codebook: an array (count, n) of codewords. The closest one, always.
+    scale: multiplies the points.
+    offset, dead_zone: of "scalar": the point of index i is i * scale + offset, and |x - offset| <= dead_zone * scale gives index 0.
+
+    A Quantizer is immutable, may be used by many threads at once, and can be pickled. The same vectors give the same points and indices on every
+    machine and with any number of threads.
+
+    >>> q = Quantizer("e8", scale=0.5)
+    >>> x = np.random.default_rng(1).normal(size=(1000, 8))
+    >>> points, indices = q.quantize(x)
+    >>> points.shape, points.dtype, indices.shape, indices.dtype
+    ((1000, 8), dtype('float32'), (1000, 8), dtype('int32'))
+    >>> np.array_equal(q.dequantize(indices), points)
+    True
+    >>> np.allclose(indices @ q.basis, points)
+    True
+    >>> Quantizer("e7")
+    Traceback (most recent call last):
+        ...
+    ValueError: there is no quantizer 'e7'; ...
+    """
+
+    __slots__ = ("_arguments", "_handle", "_info")
+
+    _handle: _native.Quantizer
+    _info: _native._QuantizerInfo
+    _arguments: dict[str, Any]
+
+    def __init__(
+        self,
+        name: str | None = None,
+        dimension: int | None = None,
+        *,
+        scale: float = 1.0,
+        offset: float = 0.0,
+        dead_zone: float = 0.0,
+        basis: ArrayLike | None = None,
+        search: Literal["babai", "nearest-plane", "exact"] | None = None,
+        node_limit: int = 0,
+        codebook: ArrayLike | None = None,
+    ) -> None:
+        if (name is not None) + (basis is not None) + (codebook is not None) != 1:
+            raise TypeError("a Quantizer needs a name, a basis or a codebook, and only one of them")
+        if basis is None and (search is not None or node_limit):
+            raise ValueError("search and node_limit are for a basis: the others always give the closest point")
+        if name is None and (offset or dead_zone):
+            raise ValueError("only the quantizer 'scalar' has an offset and a dead zone")
+        if name is not None:
+            if not isinstance(name, str):
+                raise TypeError(f"name must be a str, not {type(name).__name__}; a lattice by its rows is basis=, codewords are codebook=")
+            handle = _native.Quantizer.create(name, dimension, scale, offset, dead_zone)
+            arguments: dict[str, Any] = {"name": name, "dimension": dimension, "scale": scale, "offset": offset, "dead_zone": dead_zone}
+        elif basis is not None:
+            rows = _matrix(basis, "basis", dimension)
+            if rows.shape[0] != rows.shape[1]:
+                raise ValueError(f"basis must have as many rows as columns, not the shape {rows.shape}")
+            if search is not None and search not in _SEARCHES:
+                raise ValueError(f"search must be one of {', '.join(_SEARCHES)}, not {search!r}")
+            handle = _native.Quantizer.create_basis(rows, len(rows), scale, _SEARCHES[search or "babai"], node_limit)
+            arguments = {"basis": rows.copy(), "scale": scale, "search": search, "node_limit": node_limit}
+        else:
+            rows = _matrix(codebook, "codebook", dimension)
+            handle = _native.Quantizer.create_codebook(rows, rows.shape[0], rows.shape[1], scale)
+            arguments = {"codebook": rows.copy(), "scale": scale}
+        self._adopt(handle, arguments)
+
+    def _adopt(self, handle: _native.Quantizer, arguments: dict[str, Any]) -> None:
+        self._handle, self._info, self._arguments = handle, handle.info(), arguments
+
+    @classmethod
+    def train_codebook(
+        cls,
+        samples: ArrayLike,
+        size: int,
+        seed: int = 1,
+        rounds: int = 50,
+        tolerance: float = 1e-4,
+        threads: int = 0,
+        progress: Callable[[float], object] | None = None,
+    ) -> Quantizer:
+        """A Quantizer on a codebook of `size` codewords for an array (count, n) of samples, count >= size (Linde, Buzo and Gray, 1980).
+
+        The first codewords are samples, drawn with the seed; then, round after round, each codeword becomes the mean of the samples nearest to it,
+        until a round lowers the squared error by no more than tolerance of it, or after so many rounds. The same samples, size, seed, rounds and
+        tolerance give the same codebook on every machine, with any number of threads. NaN counts as 0.
+        progress: as for `neuralcodec.encode`.
+
+        >>> samples = np.random.default_rng(1).normal(size=(2000, 2))
+        >>> q = Quantizer.train_codebook(samples, 16)
+        >>> q.codewords.shape
+        (16, 2)
+        >>> bool(np.mean((samples - q.quantize(samples, return_indices=False)) ** 2) < 0.12)
+        True
+        """
+        rows = _matrix(samples, "samples", None)
+        self = cls.__new__(cls)
+        handle = _native.Quantizer.train_codebook(rows, rows.shape[0], rows.shape[1], size, seed, rounds, tolerance, threads, progress)
+        self._adopt(handle, {})
+        self._arguments = {"codebook": self.codewords}
+        return self
+
+    @overload
+    def quantize(
+        self, x: ArrayLike, out: _Floats | None = ..., indices_out: _Integers | None = ..., return_indices: Literal[True] = ..., *,
+        return_proven: Literal[False] = ..., threads: int = ...,
+    ) -> tuple[_Floats, _Integers]: ...  # fmt: skip
+
+    @overload
+    def quantize(
+        self, x: ArrayLike, out: _Floats | None = ..., indices_out: None = ..., *, return_indices: Literal[False],
+        return_proven: Literal[False] = ..., threads: int = ...,
+    ) -> _Floats: ...  # fmt: skip
+
+    @overload
+    def quantize(
+        self, x: ArrayLike, out: _Floats | None = ..., indices_out: _Integers | None = ..., return_indices: Literal[True] = ..., *,
+        return_proven: Literal[True], threads: int = ...,
+    ) -> tuple[_Floats, _Integers, _Booleans]: ...  # fmt: skip
+
+    @overload
+    def quantize(
+        self, x: ArrayLike, out: _Floats | None = ..., indices_out: None = ..., *, return_indices: Literal[False],
+        return_proven: Literal[True], threads: int = ...,
+    ) -> tuple[_Floats, _Booleans]: ...  # fmt: skip
+
+    def quantize(
+        self,
+        x: ArrayLike,
+        out: _Floats | None = None,
+        indices_out: _Integers | None = None,
+        return_indices: bool = True,
+        *,
+        return_proven: bool = False,
+        threads: int = 0,
+    ) -> Any:
+        """The point of each vector, and the integers that index it: (points, indices), or points alone if return_indices is False.
+
+        x: an array of shape (..., dimension). For all but codebooks, the last axis may hold several vectors one after the other (the lattice's
+            products): (..., k * dimension). float32 is used as it is; other real numbers are rounded to float32 in a copy. NaN counts as 0, and
+            coordinates are clamped to +-2^20 steps.
+        points: float32, of the shape of x, in out where that is given. out may be x.
+        indices: int32, in indices_out where that is given; of the shape of x, for a codebook that without the last axis.
+        return_proven: also return an array of bool without the last axis: True where the points of the row are certain to be closest ones; always so
+            but for a basis, where search="exact" says it unless node_limit ended the search.
+        threads: 0 is all cores; does not change the result.
+
+        >>> Quantizer("zn").quantize([0.4, 1.5, -2.6])
+        (array([ 0.,  2., -3.], dtype=float32), array([ 0,  2, -3], dtype=int32))
+        >>> q = Quantizer(codebook=[[0, 0], [1, 1], [0, 2]])
+        >>> q.quantize([[0.2, 1.2], [1, 0.9]])[1]
+        array([2, 1], dtype=int32)
+        >>> Quantizer("d4").quantize(np.zeros((10, 6)))
+        Traceback (most recent call last):
+            ...
+        ValueError: x has the shape (10, 6); the last axis must be a multiple of 4, the dimension
+        """
+        vectors = _floats(x, "x")
+        if self._info["codewords"]:
+            if vectors.shape[-1:] != (self.dimension,):
+                raise ValueError(f"x has the shape {vectors.shape}; the last axis must be {self.dimension}, the dimension of the codebook")
+            indices_shape = vectors.shape[:-1]
+        else:
+            self._check_products(vectors, "x")
+            indices_shape = vectors.shape
+        if out is not None:
+            _output(out, "out", np.float32, vectors.shape)
+        if indices_out is not None:
+            if not return_indices:
+                raise ValueError("indices_out is given, and return_indices is False")
+            _output(indices_out, "indices_out", np.int32, indices_shape)
+        # Results must not appear where vectors are still to be read: only out may be x itself.
+        if (out is not None and np.may_share_memory(out, vectors) and out.ctypes.data != vectors.ctypes.data) or (
+            indices_out is not None and np.may_share_memory(indices_out, vectors)
+        ):
+            vectors = vectors.copy()
+        if out is not None and indices_out is not None and np.may_share_memory(out, indices_out):
+            raise ValueError("out and indices_out share memory")
+        points = np.empty(vectors.shape, np.float32) if out is None else out
+        indices = None if not return_indices else np.empty(indices_shape, np.int32) if indices_out is None else indices_out
+        proven = np.empty((*vectors.shape[:-1], vectors.shape[-1] // self.dimension), np.bool_) if return_proven else None
+        self._handle.quantize(vectors, points, indices, proven, threads)
+        answers = [points, *([] if indices is None else [indices]), *([] if proven is None else [proven.all(axis=-1)])]
+        return answers[0] if len(answers) == 1 else tuple(answers)
+
+    def dequantize(self, indices: ArrayLike, out: _Floats | None = None, *, threads: int = 0) -> _Floats:
+        """The points of indices, bit for bit those that `quantize` gave with them.
+
+        indices: integers, shaped as `quantize` returns them.
+        out: a float32 array to write them to.
+
+        >>> Quantizer("a2", scale=2).dequantize([[0, 0], [1, 1]]).shape
+        (2, 2)
+        """
+        array = np.asarray(indices)
+        if array.dtype.kind not in "iu":
+            raise TypeError(f"indices must be integers, not {array.dtype}")
+        if array.dtype != np.int32 and array.size and not np.iinfo(np.int32).min <= array.min() <= array.max() <= np.iinfo(np.int32).max:
+            raise ValueError("indices must fit int32")
+        array = np.require(array, np.int32, ["C", "A"])
+        if self._info["codewords"]:
+            shape = (*array.shape, self.dimension)
+        else:
+            self._check_products(array, "indices")
+            shape = array.shape
+        if out is None:
+            out = np.empty(shape, np.float32)
+        else:
+            _output(out, "out", np.float32, shape)
+            if np.may_share_memory(out, array):
+                array = array.copy()
+        self._handle.dequantize(array, out, threads)
+        return out
+
+    def _check_products(self, array: NDArray[Any], name: str) -> None:
+        if not array.ndim or array.shape[-1] % self.dimension:
+            raise ValueError(f"{name} has the shape {array.shape}; the last axis must be a multiple of {self.dimension}, the dimension")
+
+    @property
+    def name(self) -> str:
+        """ "e8", "scalar" and so on; "basis"; "codebook"."""
+        return self._info["name"]
+
+    @property
+    def dimension(self) -> int:
+        """Length of a vector."""
+        return self._info["dimension"]
+
+    @property
+    def index_count(self) -> int:
+        """Integers that index a point: dimension, or 1 for a codebook."""
+        return self._info["index_count"]
+
+    @property
+    def scale(self) -> float:
+        """As it is used: rounded to float32."""
+        return self._info["scale"]
+
+    @property
+    def volume(self) -> float | None:
+        """Volume of a cell, |det basis|; None for a codebook."""
+        return None if self._info["codewords"] else self._info["volume"]
+
+    @property
+    def nsm(self) -> float | None:
+        """Normalized second moment E|x - Q(x)|^2 / (n V^(2/n)) for uniform x: 1/12 for scalars; None where it is not known without measuring (a codebook,
+        an exact search on a basis, a dead zone)."""
+        return None if np.isnan(self._info["nsm"]) else self._info["nsm"]
+
+    @property
+    def basis(self) -> _Floats | None:
+        """The rows that span the lattice at its scale, an array (n, n); None for a codebook."""
+        return None if self._info["codewords"] else self._rows(self.dimension)
+
+    @property
+    def codewords(self) -> _Floats | None:
+        """The codewords, an array (count, n); None for a lattice."""
+        return self._rows(self._info["codewords"]) if self._info["codewords"] else None
+
+    def _rows(self, count: int) -> _Floats:
+        rows = np.empty((count, self.dimension), np.float32)
+        self._handle.rows(rows)
+        return rows
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _remade, (type(self), self._arguments)
+
+    def __repr__(self) -> str:
+        size = f"{self._info['codewords']} codewords, " if self._info["codewords"] else ""
+        dimensions = "1 dimension" if self.dimension == 1 else f"{self.dimension} dimensions"
+        return f"<neuralcodec.Quantizer {self.name}, {size}{dimensions}, scale {np.float32(self.scale)}>"
+
+
+Quantizer.__module__ = "neuralcodec"
+
+
+def _matrix(values: Any, name: str, dimension: int | None) -> _Floats:
+    rows = _floats(values, name)
+    if rows.ndim != 2:
+        raise ValueError(f"{name} must have two axes, not the shape {rows.shape}")
+    if dimension is not None and rows.shape[1] != dimension:
+        raise ValueError(f"{name} has {rows.shape[1]} columns, not {dimension}, the dimension given")
+    return rows
+
+
+def _remade(kind: type[Quantizer], arguments: dict[str, Any]) -> Quantizer:
+    return kind(**arguments)
