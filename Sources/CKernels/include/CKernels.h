@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "CBasis.h"
+#include "CLatticeCoding.h"
 #include "CQuantizers.h"
 
 enum { NCK_LANES = 16 }; /* channels come in multiples of this */

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Entropy coding of lattice points: rANS (four states of 64 bits, as in a picture) with the exact probabilities of Gaussians on the lattice. The same points and
+/// scales give the same bytes on every machine. Immutable; any number of calls may use it at once.
+///
+/// Points are vectors of `dimension` integers, in the units `LatticeKind` states; a scale index stands for a standard deviation in these units, before
+/// quantization (`GaussianTables.scaleIndices`), and is given for each vector or for each coordinate.
+final class LatticeCoder: Sendable {
+    let kind: LatticeKind
+    let dimension: Int
+    private let form: Form
+
+    private enum Form: @unchecked Sendable {
+        case integers(CodingTables)
+        case lattice(LatticeModel)
+    }
+
+    /// The largest magnitude of a coordinate: what the quantizers give at most. A symbol is at most half of that for a lattice.
+    let largest: Int32
+    static let mostDimensions = 64
+
+    init(_ kind: LatticeKind, dimension: Int) throws {
+        let own: [LatticeKind: Int] = [.gosset: 8, .barnesWall: 16, .leech: 24]
+        guard (1 ... Self.mostDimensions).contains(dimension), dimension == own[kind] ?? dimension else {
+            let possible = own[kind].map(String.init) ?? "1 to \(Self.mostDimensions)"
+            throw CodecError(.invalidArgument, "a lattice of this kind cannot have \(dimension) dimensions (\(possible))")
+        }
+        self.kind = kind
+        self.dimension = dimension
+        largest = Int32(kind == .integers ? RANS.largestSymbol : 2 * RANS.largestSymbol)
+        form = kind == .integers ? .integers(try GaussianTables.rounded()) : .lattice(try LatticeModel(kind, dimension: dimension))
+    }
+
+    // MARK: Rate
+
+    /// The bits of the model for these points: the sum of -log2 of the coder's own probabilities. What `encode` writes differs by less than 32 bytes and a few parts
+    /// in 10^5. If `vectors` is given, it gets the bits of each vector.
+    func rate(_ points: UnsafeBufferPointer<Int32>, scaleIndices: UnsafeBufferPointer<UInt8>, vectors: UnsafeMutablePointer<Double>? = nil) throws -> Double {
+        let layout = try Layout(points.count, scaleIndices, dimension)
+        try check(points)
+        var sum = 0.0
+        var recorder = try StepRecorder(capacity: mostSteps)
+        let walker = try Walker(self, layout)
+        withExtendedLifetime(walker) {
+            for vector in 0 ..< layout.count {
+                walker.record(vector, points, &recorder)
+                let bits = recorder.bits()
+                vectors?[vector] = bits
+                sum += bits
+            }
+        }
+        return sum
+    }
+
+    // MARK: Encode and decode
+
+    func encode(_ points: UnsafeBufferPointer<Int32>, scaleIndices: UnsafeBufferPointer<UInt8>) throws -> ByteBuffer {
+        let layout = try Layout(points.count, scaleIndices, dimension)
+        try check(points)
+        var recorder = try StepRecorder(capacity: mostSteps)
+        let walker = try Walker(self, layout)
+        var encoder = try StepEncoder(expectedBytes: points.count / 2)
+        try withExtendedLifetime(walker) {
+            for vector in (0 ..< layout.count).reversed() {
+                walker.record(vector, points, &recorder)
+                try encoder.push(recorder)
+            }
+        }
+        return try encoder.payload()
+    }
+
+    /// Decodes as many points as `points` has room for: the number that was encoded. Throws `.badStream` where `encode` cannot have made the payload with these scales;
+    /// damage may also go unnoticed and give other points of the lattice.
+    func decode(_ payload: UnsafeRawBufferPointer, scaleIndices: UnsafeBufferPointer<UInt8>, into points: UnsafeMutableBufferPointer<Int32>) throws {
+        let layout = try Layout(points.count, scaleIndices, dimension)
+        var decoder = try StepDecoder(payload)
+        let walker = try Walker(self, layout)
+        points.update(repeating: 0)
+        withExtendedLifetime(walker) {
+            for vector in 0 ..< layout.count where !decoder.isDamaged {
+                let x = points.baseAddress! + vector * dimension
+                walker.walk(vector, x, &decoder)
+                for i in 0 ..< dimension where x[i].magnitude > largest.magnitude { decoder.refuse() }
+            }
+        }
+        try decoder.finish()
+    }
+
+    // MARK: Helpers
+
+    private var mostSteps: Int {
+        switch form {
+        case .integers: dimension * StepRecorder.stepsOfValue
+        case .lattice(let model): model.mostSteps
+        }
+    }
+
+    private func check(_ points: UnsafeBufferPointer<Int32>) throws {
+        if let index = points.firstIndex(where: { $0.magnitude > largest.magnitude }) {
+            throw CodecError(.invalidArgument, "the coordinate \(points[index]) of vector \(index / dimension) is beyond \(largest)")
+        }
+        guard case .lattice(let model) = form, let base = points.baseAddress else { return }
+        for vector in 0 ..< points.count / dimension where !model.contains(base + vector * dimension) {
+            throw CodecError(.invalidArgument, "vector \(vector) is no point of the lattice")
+        }
+    }
+
+    /// Number of vectors, and where their scales are.
+    private struct Layout {
+        let count: Int
+        let indices: UnsafeBufferPointer<UInt8>
+        /// From one coordinate's index to the next: 0 if a vector has only one.
+        let step: Int
+
+        init(_ coordinates: Int, _ indices: UnsafeBufferPointer<UInt8>, _ dimension: Int) throws {
+            guard coordinates % dimension == 0 else {
+                throw CodecError(.invalidArgument, "\(coordinates) coordinates are no vectors of \(dimension)")
+            }
+            count = coordinates / dimension
+            guard indices.count == count || indices.count == coordinates else {
+                let given = "\(indices.count) scale indices for \(count) vectors of \(dimension)"
+                throw CodecError(.invalidArgument, given + ": there must be one for each vector, or for each coordinate")
+            }
+            if let bad = indices.first(where: { $0 >= GaussianTables.scales }) {
+                throw CodecError(.invalidArgument, "scale index \(bad) is not below \(GaussianTables.scales)")
+            }
+            self.indices = indices
+            step = indices.count == count ? 0 : 1
+        }
+    }
+
+    /// Walks over the vectors of one call.
+    private struct Walker {
+        private let form: Form
+        private let layout: Layout
+        private let dimension: Int
+        private let scratch: LatticeScratch
+        private let copy: ByteBuffer
+
+        init(_ coder: LatticeCoder, _ layout: Layout) throws {
+            form = coder.form
+            self.layout = layout
+            dimension = coder.dimension
+            scratch = try LatticeScratch(dimension: dimension)
+            copy = try ByteBuffer(count: 4 * dimension)
+        }
+
+        /// The steps of one vector of `points`.
+        @inline(__always)
+        func record(_ vector: Int, _ points: UnsafeBufferPointer<Int32>, _ recorder: inout StepRecorder) {
+            let x = copy.bytes.baseAddress!.assumingMemoryBound(to: Int32.self)
+            x.update(from: points.baseAddress! + vector * dimension, count: dimension)
+            recorder.clear()
+            walk(vector, x, &recorder)
+        }
+
+        @inline(__always)
+        func walk<Coder: SymbolCoder>(_ vector: Int, _ x: UnsafeMutablePointer<Int32>, _ coder: inout Coder) {
+            let scales = layout.indices.baseAddress! + (layout.step == 0 ? vector : vector * dimension)
+            let lane = vector * dimension % RANS.lanes
+            switch form {
+            case .integers(let tables):
+                for i in 0 ..< dimension { x[i] = coder.value(x[i], tables, Int(scales[i * layout.step]), lane: (lane + i) % RANS.lanes) }
+            case .lattice(let model):
+                model.prepare(scales, step: layout.step, scratch)
+                model.walk(x, lane: lane, scratch, &coder)
+            }
+        }
+    }
+}
