@@ -5,7 +5,7 @@ import NeuralCodec
 /// Time and peak memory for each pixel at quality 50 from 0.1 to 48 megapixels, sides multiples of 64, model loaded. `modelPath` is a file: each measurement of
 /// memory takes a model without workspaces of earlier calls.
 func measureScaling(modelPath: String, _ pictures: [Picture]) throws {
-    print("\(Library.cpuInfo); medians of 3 to 9 calls; bytes a pixel beside picture and model: planned, and as far as resident memory rose at most")
+    print("\(Library.cpuInfo); medians of 3 to 9 calls (processor time on one thread); bytes a pixel beside picture and model: planned, and as far as resident memory rose at most")
     printRow(["megapixels", "threads", "encode ns/px", "decode ns/px", "encode plan", "measured", "decode plan", "measured"])
     var rows: [Row] = []
     for (width, height) in [(384, 256), (768, 512), (1920, 1088), (4032, 3008), (8064, 5952)] {
@@ -52,11 +52,11 @@ private func measure(_ picture: Picture, threads: Int, _ modelPath: String) thro
     var decoding = DecodeOptions()
     decoding.threads = threads
     let pixels = picture.width * picture.height
-    let (encode, file) = try cost(pixels, modelPath) { model, limit in
+    let (encode, file) = try cost(pixels, threads, modelPath) { model, limit in
         encoding.limits.maxMemory = limit
         return try picture.withView { try NeuralCodec.encode($0, model: model, options: encoding).file }
     }
-    let (decode, _) = try cost(pixels, modelPath) { model, limit in
+    let (decode, _) = try cost(pixels, threads, modelPath) { model, limit in
         decoding.limits.maxMemory = limit
         return try file.withBytes { try NeuralCodec.decode($0, model: model, options: decoding) }
     }
@@ -64,18 +64,19 @@ private func measure(_ picture: Picture, threads: Int, _ modelPath: String) thro
 }
 
 /// The first call shows the memory, the next ones the time.
-private func cost<Result>(_ pixels: Int, _ modelPath: String, _ body: (Model, _ limit: Int) throws -> Result) throws -> (Cost, Result) {
+private func cost<Result>(_ pixels: Int, _ threads: Int, _ modelPath: String, _ body: (Model, _ limit: Int) throws -> Result) throws -> (Cost, Result) {
     let model = try Model.open(modelPath)
     let planned = try plannedBytes { _ = try body(model, 1) }
     _ = releaseFreeMemory(0)
     let before = try ResidentMemory()
     var result = try body(model, 0)
     let growth = try ResidentMemory.peak() - before.bytes
+    let now = stopwatch(threads: threads)
     var times: [Double] = []
     for _ in 0 ..< max(3, min(9, 12_000_000 / pixels)) {
-        let start = seconds()
+        let start = now()
         result = try body(model, 0)
-        times.append(seconds() - start)
+        times.append(now() - start)
     }
     let count = Double(pixels)
     return (Cost(nanoseconds: 1e9 * median(times) / count, planned: Double(planned) / count, measured: Double(growth) / count), result)

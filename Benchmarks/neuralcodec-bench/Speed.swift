@@ -6,19 +6,19 @@ import NeuralCodec
 /// whose sides are multiples of 64.
 func measureSpeed(modelPath: String, _ pictures: [Picture]) throws {
     let model = try Model.open(modelPath)
-    print("\(Library.cpuInfo); medians of 3 or 5 calls, model loaded; MP/s and per cent of the call's time")
+    print("\(Library.cpuInfo); medians of 3 or 5 calls, model loaded; MP/s (least-most; by processor time on one thread) and per cent of the call's time")
     var rows: [String] = []
     for (width, height) in [(768, 512), (1920, 1088), (4032, 3008), (6016, 4032)] {
         let picture = try mosaic(of: pictures, width: width, height: height)
         for threads in [1, 2] {
-            let (encoding, file) = try measure(width * height) { clock in
+            let (encoding, file) = try measure(width * height, threads) { clock in
                 var options = EncodeOptions()
                 options.target = .quality(50)
                 options.threads = threads
                 options.clock = clock
                 return try picture.withView { try encode($0, model: model, options: options).file }
             }
-            let (decoding, _) = try measure(width * height) { clock in
+            let (decoding, _) = try measure(width * height, threads) { clock in
                 var options = DecodeOptions()
                 options.threads = threads
                 options.clock = clock
@@ -50,17 +50,17 @@ private struct Timing {
 }
 
 /// One call that does not count, then five, or three long ones, that do.
-private func measure<Result>(_ pixels: Int, _ body: (StageClock) throws -> Result) throws -> (Timing, Result) {
+private func measure<Result>(_ pixels: Int, _ threads: Int, _ body: (StageClock) throws -> Result) throws -> (Timing, Result) {
     var result = try body(StageClock())
-    let clock = StageClock()
+    let (stages, now) = (StageClock(), stopwatch(threads: threads))
     var speeds: [Double] = []
     for _ in 0 ..< (pixels < 10_000_000 ? 5 : 3) {
-        clock.start()
-        let start = seconds()
-        result = try body(clock)
-        speeds.append(Double(pixels) / 1e6 / (seconds() - start))
+        stages.start()
+        let start = now()
+        result = try body(stages)
+        speeds.append(Double(pixels) / 1e6 / (now() - start))
     }
-    let total = clock.seconds.values.reduce(0, +)
-    let shares = StageClock.Stage.allCases.compactMap { stage in clock.seconds[stage].map { (stage, $0 / total) } }
+    let total = stages.seconds.values.reduce(0, +)
+    let shares = StageClock.Stage.allCases.compactMap { stage in stages.seconds[stage].map { (stage, $0 / total) } }
     return (Timing(megapixelsPerSecond: speeds.sorted(), shares: shares), result)
 }

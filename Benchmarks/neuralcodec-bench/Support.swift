@@ -34,6 +34,9 @@ func processorSeconds() -> Double {
     return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
 }
 
+/// What a call on so many threads is timed with: its own time where it has one thread, whatever else the machine does; else wall-clock time.
+func stopwatch(threads: Int) -> () -> Double { { threads == 1 ? processorSeconds() : seconds() } }
+
 func writeFile<Element>(_ path: String, _ elements: [Element]) throws {
     let file = fopen(path, "wb")
     let written = elements.withUnsafeBytes { bytes in file.map { fwrite(bytes.baseAddress, 1, bytes.count, $0) == bytes.count } ?? false }
