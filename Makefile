@@ -25,7 +25,7 @@ python := .venv/bin/python
 # what is compiled is the same. The toolchain's own linker keeps the symbol table to the version script, which gold does not quite.
 swift_products := swift build -c release --scratch-path .build/products -Xswiftc -static-stdlib -Xswiftc -use-ld=lld
 products := .build/products/release
-swift_tests := -c release --scratch-path .build/tests -Xswiftc -enable-testing
+swift_tests := -c release --scratch-path .build/tests -Xswiftc -enable-testing -Xswiftc -DTESTABLE
 
 .PHONY: all stage products setup install demo test test-torch test-compressai test-asan test-tsan test-valgrind goldens bench clean help
 
@@ -76,7 +76,7 @@ demo: stage
 test: stage
 	swift build --product libneuralcodecPackageTests $(swift_tests)
 	swift test --skip-build $(swift_tests)
-	swift build --product neuralcodec-bench $(swift_tests)
+	$(swift_products) --product neuralcodec-bench
 	PYTHONPATH=$(abspath $(stage)/python) $(python) -m pytest -q -p no:cacheprovider Tests
 
 ##   make test-torch  the tests of the training package, with PyTorch
@@ -118,13 +118,13 @@ goldens: setup
 # Runs a part of `make bench` and keeps its JSON in build/bench
 part := $(python) Benchmarks/record.py
 kernelcheck := .build/kernelcheck
-# Built like the tests, since it sees the library's internals.
-bench := .build/tests/release/neuralcodec-bench
+bench := $(products)/neuralcodec-bench
 
 ##   make bench       figures, each a table and build/bench/*.json: rate and distortion on Kodak (KODAK=folder) beside JPEG, entropy coder, speed, scaling, kernels
 bench: stage
 	scripts/setup --bench
 	scripts/setup --torch
+	$(swift_products) --product neuralcodec-bench
 	swift build --product neuralcodec-bench $(swift_tests)
 	clang -std=c2x -O2 -ISources/CKernels/include -ITests/kernels Tests/kernels/*.c Sources/CKernels/*.c -lm -o $(kernelcheck)
 	mkdir -p .build/rans
@@ -135,7 +135,7 @@ bench: stage
 	$(part) speed $(bench) speed default $(KODAK)/*.png
 	$(part) scaling $(bench) scaling models/$(embedded_model) $(KODAK)/*.png
 	$(part) kernels $(kernelcheck) --bench
-	$(part) layers .venv-torch/bin/python Benchmarks/torch_layers.py $(bench)
+	$(part) layers .venv-torch/bin/python Benchmarks/torch_layers.py .build/tests/release/neuralcodec-bench
 
 ##   make clean       remove what was built; the virtual environments stay
 clean:

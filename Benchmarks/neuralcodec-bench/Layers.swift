@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#if TESTABLE  // built like the tests (Makefile), which see the library's internals; a little slower than the library that ships
 import CKernels
 import Glibc
 @testable import NeuralCodec
@@ -171,3 +172,10 @@ private final class LayerBench {
         for row in 0 ..< output.rows { fwrite(output.at(row, 0), 4, output.columns * output.channels, file) }
     }
 }
+#else
+import NeuralCodec
+
+func measureLayers(_ path: String, threads: Int, folder: String) throws {
+    throw CodecError(.unsupported, "this build does not see the layers; make bench uses the one in .build/tests")
+}
+#endif

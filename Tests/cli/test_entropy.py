@@ -10,7 +10,7 @@ import pytest
 import coders
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-BENCH = Path(os.environ.get("NEURALCODEC_BENCH", REPOSITORY / ".build/tests/release/neuralcodec-bench"))
+BENCH = Path(os.environ.get("NEURALCODEC_BENCH", REPOSITORY / ".build/products/release/neuralcodec-bench"))
 KODAK = sorted(coders.kodak_folder().glob("kodim??.png"))
 
 pytestmark = pytest.mark.skipif(not BENCH.exists(), reason=f"{BENCH} is not built (make test builds it)")

@@ -20,7 +20,7 @@ RATES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 def estimate_picture(model, image, rate):
     """(bpp, PSNR) of a uint8 picture at a rate parameter 0 ... 65535."""
     h, w = image.shape[:2]
-    x_hat, y_bits, z_bits = model(pad(image, model.stride), torch.tensor([rate / 65535]), rounded=True)
+    x_hat, y_bits, z_bits, _ = model(pad(image, model.stride), torch.tensor([rate / 65535]), rounded=True)
     return (y_bits.sum() + z_bits.sum()).item() / (h * w), psnr(image, to_picture(x_hat)[:h, :w])
 
 
