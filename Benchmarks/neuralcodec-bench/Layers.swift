@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#if TESTABLE  // built like the tests (Makefile), which see the library's internals; a little slower than the library that ships
+#if TESTABLE  // built like the tests (Makefile), which see the library's internals
 import CKernels
 import Glibc
 @testable import NeuralCodec
