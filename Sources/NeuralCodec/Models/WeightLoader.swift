@@ -76,12 +76,56 @@ final class WeightLoader {
 
     /// NAME.weight (outputs, inputs, k, k), and NAME.bias, or NAME.bias.table where the bias follows the rate parameter.
     /// `bias` takes the place of the file's.
-    func dense(_ name: String, _ inputs: Int, _ outputs: Int, kernelSize: Int = 1, knots: Int? = nil, bias: Bias? = nil) throws -> DenseConvolution {
+    func dense(
+        _ name: String, _ inputs: Int, _ outputs: Int, kernelSize: Int = 1, knots: Int? = nil, bias: Bias? = nil, order: OutputOrder = .file
+    ) throws -> DenseConvolution {
         let (memory, weights) = try temporary("\(name).weight", [outputs, inputs, kernelSize, kernelSize])
         defer { withExtendedLifetime(memory) {} }
-        let bias = try bias ?? (knots.map { .rate(try rateTable("\(name).bias.table", $0, outputs)) } ?? .fixed(UnsafePointer(try floats("\(name).bias", [outputs]))))
-        return try pack(weights, inputs, WeightedTap.dense(kernelSize: kernelSize), kernelSize, Array(0 ..< outputs), bias)
+        let bias = try bias ?? (knots.map { .rate(try rateTable("\(name).bias.table", $0, outputs)) } ?? .fixed(try biases(name, outputs, order)))
+        let taps = WeightedTap.dense(kernelSize: kernelSize)
+        return try pack(outputs: padded(outputs), inputs: padded(inputs), taps.map(\.position), bias) { output, input, tap in
+            guard output < outputs, input < inputs else { return 0 }
+            return weights[(order.row(output, of: outputs) * inputs + input) * kernelSize * kernelSize + taps[tap].weight]
+        }
     }
+
+    /// As `dense`, with kernel size 1, for inputs that lie in several maps: a convolution for each, the first of which has the bias.
+    func joined(_ name: String, _ inputs: [Int], _ outputs: Int) throws -> [DenseConvolution] {
+        let total = inputs.reduce(0, +)
+        let (memory, weights) = try temporary("\(name).weight", [outputs, total, 1, 1])
+        defer { withExtendedLifetime(memory) {} }
+        let bias = try biases(name, outputs, .file)
+        let none = try allocate(Float.self, padded(outputs))
+        none.update(repeating: 0, count: padded(outputs))
+        var first = 0
+        return try inputs.map { count in
+            defer { first += count }
+            return try pack(outputs: padded(outputs), inputs: padded(count), WeightedTap.dense(kernelSize: 1).map(\.position), .fixed(first == 0 ? bias : UnsafePointer(none))) {
+                output, input, _ in output < outputs && input < count ? weights[output * total + first + input] : 0
+            }
+        }
+    }
+
+    /// The order that a layer's outputs take in memory.
+    enum OutputOrder {
+        case file
+        /// The second half, then the first: CompressAI's networks give scales before means, the kernels take means first.
+        case halvesSwapped
+
+        func row(_ output: Int, of outputs: Int) -> Int { self == .file ? output : (output + outputs / 2) % outputs }
+    }
+
+    /// NAME.bias as the kernels take it: in order, and zeros up to a multiple of NCK_LANES.
+    private func biases(_ name: String, _ outputs: Int, _ order: OutputOrder) throws -> UnsafePointer<Float> {
+        let given = try floats("\(name).bias", [outputs])
+        if order == .file, padded(outputs) == outputs { return UnsafePointer(given) }
+        let bias = try allocate(Float.self, padded(outputs))
+        for output in 0 ..< padded(outputs) { bias[output] = output < outputs ? given[order.row(output, of: outputs)] : 0 }
+        return UnsafePointer(bias)
+    }
+
+    /// Maps have a multiple of NCK_LANES channels, all but pictures.
+    private func padded(_ channels: Int) -> Int { channels <= 3 ? channels : (channels + NCK_LANES - 1) / NCK_LANES * NCK_LANES }
 
     /// As `dense`, with the outputs shared out to the positions of a pixel shuffle.
     func shuffled(_ name: String, _ inputs: Int, _ outputs: Int, factor: Int, kernelSize: Int = 1) throws -> UpsamplingConvolution {
@@ -167,6 +211,12 @@ final class WeightLoader {
         }
         convolution.tapLanes = UnsafePointer(lanes)
         return NarrowUpsampling(factor: stride, channels: outputs, convolution: convolution)
+    }
+
+    /// As `shuffled`, for at most NCK_LANES outputs before the shuffle.
+    func narrowShuffled(_ name: String, _ inputs: Int, _ outputs: Int, factor: Int, kernelSize: Int) throws -> NarrowUpsampling {
+        NarrowUpsampling(
+            factor: factor, channels: outputs / (factor * factor), convolution: try dense(name, inputs, outputs, kernelSize: kernelSize))
     }
 
     /// NAME.beta (channels) and NAME.gamma (channels, channels) in CompressAI's parametrization, max(v, bound)^2 - 2^-36, which keeps both above a minimum.
