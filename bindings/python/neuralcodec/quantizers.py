@@ -269,8 +269,9 @@ class Quantizer:
 
         indices: integers, shaped as `quantize` returns them: (..., k * dimension).
         scales: standard deviations of the vectors' coordinates before they were quantized, in the units of the vectors, around 0 (of "scalar": around
-            the offset); a number, or an array that broadcasts to the shape of the indices. For one scale a vector, give it a last axis of 1. Divided by
-            the quantizer's scale they select one of 128 tables (0.077 to 512 steps), the nearest; NaN counts as 0. Wrong scales cost bytes, nothing else.
+            the offset); a number, or an array that broadcasts to the shape of the indices (a scale for each) or to (..., k) (one for each vector).
+            Divided by the quantizer's scale they select one of 128 tables (0.077 to 512 steps), the nearest; NaN counts as 0. Wrong scales cost bytes,
+            nothing else.
             For "a2", "an" and a basis, the scale of a coordinate u = x B^-1 before it is rounded, times the quantizer's scale.
         per_vector: return an array of the bits of each vector, of shape (..., k), instead of their sum.
 
@@ -334,14 +335,14 @@ class Quantizer:
         return array
 
     def _scales(self, scales: ArrayLike, shape: tuple[int, ...]) -> _Floats:
-        """One for all, one for each vector where that is what was meant, or one for each index."""
+        """One for all, one for each vector, or one for each index."""
         array = _floats(scales, "scales")
         if array.size == 1 and array.ndim <= len(shape):
             return array.reshape(1)
-        if shape[-1] == self.dimension and array.shape[-1] == 1:
-            shape = (*shape[:-1], 1)
+        vectors = shape[-1] // self.dimension
+        target = (*shape[:-1], vectors) if array.shape[-1] == vectors else shape
         try:
-            return np.ascontiguousarray(np.broadcast_to(array, shape))
+            return np.ascontiguousarray(np.broadcast_to(array, target))
         except ValueError:
             raise ValueError(f"scales of the shape {array.shape} do not broadcast to that of the indices, {shape}") from None
 
