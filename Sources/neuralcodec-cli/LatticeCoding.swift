@@ -117,7 +117,7 @@ struct ScaleOptions: ParsableArguments {
     var scales: String
 
     func validate() throws {
-        if let number = Double(scales), !(number >= 0) { throw ValidationError("--scales \(scales): a standard deviation is not negative") }
+        if let number = Double(scales), !(number >= 0) { throw ValidationError("--scales \(scales): a standard deviation is 0 or more") }
     }
 
     func read() throws -> Scales {

@@ -86,6 +86,11 @@ def test_quantizers_give_the_same_bytes_everywhere(repository, compile_program):
     assert (result.returncode, result.stdout) == (0, "e8868ff0645575c3\n"), result.stderr
 
 
+def test_indices_are_coded_the_same_everywhere(repository, compile_program):
+    result = run(compile_program(repository / "Tests" / "c" / "quantizer_coding.c"))
+    assert (result.returncode, result.stdout) == (0, "6320ad5774f38b3f\n"), result.stderr
+
+
 @pytest.mark.parametrize("isa", ["nonsense", "avx2,", "AVX2"])
 def test_unknown_instruction_set_is_an_error(repository, isa):
     code = "import neuralcodec, numpy as np\nprint(neuralcodec.cpu_info())\nneuralcodec.encode(np.zeros((8, 8), np.uint8))"
