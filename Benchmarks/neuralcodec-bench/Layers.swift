@@ -132,8 +132,8 @@ private final class LayerBench {
             let functions = ["LeakyReLU": nck_activation.leakyReLU, "ReLU": .relu, "GELU": .gelu, "Sigmoid": .sigmoid, "Softplus": .softplus, "Tanh": .tanh]
             guard let function = functions[name] else { throw CodecError(.invalidArgument, "no activation '\(name)'") }
             return Layer(maps: [plan.map(rows, columns, inputs, halo: 2)]) { context, input, maps, _ in
-                context.team.runSpans(rows: rows, columns: columns) { span, _ in
-                    context.kernels.activate(inputs, input.at(span.row, span.start), inputs, maps[0].at(span.row, span.start), inputs, span.count, function)
+                context.team.run(rows) { row, _ in
+                    context.kernels.activate(inputs, input.at(row, 0), inputs, maps[0].at(row, 0), inputs, columns, function)
                 }
             }
         case "layer-norm":

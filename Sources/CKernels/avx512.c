@@ -6,7 +6,7 @@
 #pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma"))), apply_to = function)
 #define PATH nck_avx512
 #define PATH_NAME "avx512"
-#define TILE_ROWS_1 14 // accumulators, weights and one input stay within 32 registers
+#define TILE_ROWS_1 12 // accumulators, weights and one input stay within 32 registers
 #define TILE_ROWS_2 12
 #define TILE_ROWS_3 8
 #define TILE_ROWS_4 6

@@ -172,7 +172,7 @@ final class RANSTests: XCTestCase {
     private func encoded(_ symbols: [Int32], _ tables: CodingTables, _ index: (Int) -> Int) throws -> [UInt8] {
         let bits = symbols.indices.reduce(0) { $0 + RANSEncoder.bitBound(symbols[$1], tables, index($1)) }
         var encoder = try RANSEncoder(bits: bits, symbols: symbols.count)
-        for i in symbols.indices.reversed() { encoder.put(symbols[i], tables, index(i), lane: i % RANS.lanes) }
+        encoder.put(symbols.count, tables, from: symbols, table: index)
         var payload = [UInt8](repeating: 0, count: encoder.payloadSize)
         payload.withUnsafeMutableBytes { encoder.write(to: $0) }
         return payload

@@ -2,6 +2,7 @@
 // Kernels that do little for each value, as a share of copy bandwidth: operands of at least four times the last-level cache, in spans of 64 positions as the
 // library calls them. Bytes are those of the operands, each counted once.
 #include "bench.h"
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +12,7 @@ typedef struct {
     float *a, *b, *c; // of `floats` each
     size_t floats;
     float *small; // gains, weights and the like
+    float *thresholds; // 255, as a model with 64 scales has them
     size_t channels;
     int variant; // what else distinguishes a row of the table
 } operands;
@@ -60,7 +62,7 @@ PASS(run_add, n, 12, k->add(n, a, step, b, step, c, step, SPAN))
 PASS(run_gate, n, 16, k->gate(n, c, step, a, step, b, step, c, step, SPAN))
 PASS(run_layer_norm, n, 8, k->layer_norm(o->small, o->small, 0x1p-20f, n, a, step, b, step, SPAN))
 PASS(run_softmax, n, 8, k->softmax(n, a, step, b, step, SPAN))
-PASS(run_parameters, 2 * n, 13, k->parameters(o->small, o->small + n, o->small + 2 * n, n, a, b, step, (uint8_t *)c, SPAN))
+PASS(run_parameters, 2 * n, 13, k->parameters(o->small, o->small + n, o->thresholds, n, a, b, step, (uint8_t *)c, SPAN))
 PASS(run_quantize, n, 16, k->quantize(o->small, n, a, step, b, step, (int32_t *)c, SPAN))
 PASS(run_reconstruct, n, 12, k->reconstruct((const int32_t *)a, n, b, step, SPAN))
 PASS(run_quantize_hyper, n, 8, k->quantize_hyper(o->small, n, a, (int32_t *)b, SPAN))
@@ -155,9 +157,10 @@ static size_t last_level_cache(void) {
 
 void bench_streams(const nck_kernels *const *paths, size_t count, FILE *json) {
     const size_t floats = last_level_cache(); // four times its bytes
-    operands o = {aligned_floats(floats), aligned_floats(floats), aligned_floats(floats), floats, aligned_floats(1 << 14), 0, 0};
+    operands o = {aligned_floats(floats), aligned_floats(floats), aligned_floats(floats), floats, aligned_floats(1 << 14), aligned_floats(256), 0, 0};
     const yardstick by_memcpy = {copy_by_memcpy, &o}, by_loop = {copy_by_loop, &o};
     for (size_t i = 0; i < 1 << 14; i++) o.small[i] = 1; // passes in place keep their magnitudes
+    for (int i = 0; i < 255; i++) o.thresholds[i] = i < 63 ? -2.2f + 0.134f * (float)i : INFINITY; // from log 0.11 to log 512
     char title[64];
     snprintf(title, sizeof title, "GB/s of %zu MiB, share of copy", floats * sizeof(float) >> 20);
     print_header(title, paths, count);
@@ -178,5 +181,5 @@ void bench_streams(const nck_kernels *const *paths, size_t count, FILE *json) {
         }
         print_row(json, "stream", rows[s].name, paths, speeds, count);
     }
-    free(o.a), free(o.b), free(o.c), free(o.small);
+    free(o.a), free(o.b), free(o.c), free(o.small), free(o.thresholds);
 }

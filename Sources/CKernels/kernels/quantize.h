@@ -8,11 +8,61 @@ INLINE uint32_t count_below(const float *thresholds, float v) {
     return count;
 }
 
+/*
+ * Thresholds by cells of equal width, so that a value need not be compared with all. Whatever the rounding, a cell's number never falls as its value rises:
+ * thresholds of lower cells are below a value, those of higher ones are not, and if a cell has one threshold at most, one comparison settles the count.
+ */
+enum { PARAMETER_CELLS = 512 };
+
+typedef struct {
+    float lowest, scale;
+    uint8_t first[PARAMETER_CELLS]; /* thresholds in lower cells */
+} threshold_cells;
+
+/* NaN counts as the lowest value. */
+INLINE uint32_t cell_of(const threshold_cells *cells, float v) {
+    float x = (v - cells->lowest) * cells->scale;
+    x = x > 0.0f ? x : 0.0f;
+    return (uint32_t)(int32_t)(x < PARAMETER_CELLS - 1 ? x : PARAMETER_CELLS - 1);
+}
+
+/* 1, or 0 if a cell has several thresholds, or none of them is infinite. */
+static int find_cells(const float *thresholds, threshold_cells *cells) {
+    uint32_t count = 255;
+    while (count && !(thresholds[count - 1] <= 0x1.fffffep127f)) count--;
+    if (count == 255) return 0;
+    cells->lowest = thresholds[0];
+    cells->scale = count > 1 ? (PARAMETER_CELLS - 1) / (thresholds[count - 1] - thresholds[0]) : 0.0f;
+    uint32_t next = 0;
+    for (uint32_t i = 0; i < PARAMETER_CELLS; i++) {
+        cells->first[i] = (uint8_t)next;
+        const uint32_t first = next;
+        while (next < count && cell_of(cells, thresholds[next]) == i) next++;
+        if (next > first + 1) return 0;
+    }
+    return next == count;
+}
+
 static void parameters(const float *gain, const float *log_scale, const float *thresholds, size_t channels, const float *raw, float *mean, ptrdiff_t mean_step,
                        uint8_t *index, size_t positions) {
+    threshold_cells cells;
+    const int quick = positions * channels > 1024 && find_cells(thresholds, &cells); /* finding them takes as long as 200 values do */
     for (size_t p = 0; p < positions; p++, raw += 2 * channels, mean += mean_step, index += channels) {
         for (size_t c = 0; c < channels; c++) mean[c] = raw[c] * gain[c];
-        for (size_t c = 0; c < channels; c++) index[c] = (uint8_t)count_below(thresholds, raw[channels + c] + log_scale[c]);
+        if (!quick) {
+            for (size_t c = 0; c < channels; c++) index[c] = (uint8_t)count_below(thresholds, raw[channels + c] + log_scale[c]);
+            continue;
+        }
+        for (size_t c = 0; c < channels; c += NCK_LANES) {
+            float v[NCK_LANES];
+            uint32_t cell[NCK_LANES];
+            for (int l = 0; l < NCK_LANES; l++) v[l] = raw[channels + c + (size_t)l] + log_scale[c + (size_t)l];
+            for (int l = 0; l < NCK_LANES; l++) cell[l] = cell_of(&cells, v[l]);
+            for (int l = 0; l < NCK_LANES; l++) {
+                const uint32_t first = cells.first[cell[l]];
+                index[c + (size_t)l] = (uint8_t)(first + (thresholds[first] < v[l] ? 1u : 0u));
+            }
+        }
     }
 }
 

@@ -74,8 +74,8 @@ final class PictureEncoder {
         for i in 0 ..< hyperCount { bits += RANSEncoder.bitBound(hyper[i], network.hyperTables, i % channels) }
         for i in 0 ..< latentCount { bits += RANSEncoder.bitBound(latent[i], network.latentTables, Int(indices[i])) }
         var encoder = try RANSEncoder(bits: bits, symbols: hyperCount + latentCount)
-        for i in (0 ..< latentCount).reversed() { encoder.put(latent[i], network.latentTables, Int(indices[i]), lane: i % RANS.lanes) }
-        for i in (0 ..< hyperCount).reversed() { encoder.put(hyper[i], network.hyperTables, i % channels, lane: i % RANS.lanes) }
+        encoder.put(latentCount, network.latentTables, from: latent) { Int(indices[$0]) }
+        encoder.put(hyperCount, network.hyperTables, from: hyper) { $0 % channels }
         return encoder
     }
 

@@ -10,7 +10,11 @@ extension Model {
         var bits = 0
         for i in 0 ..< symbols.count { bits += RANSEncoder.bitBound(symbols[i], network.latentTables, Int(indices[i])) }
         var encoder = try RANSEncoder(bits: bits, symbols: symbols.count)
-        for i in (0 ..< symbols.count).reversed() { encoder.put(symbols[i], network.latentTables, Int(indices[i]), lane: i % RANS.lanes) }
+        symbols.withUnsafeBufferPointer { symbols in
+            indices.withUnsafeBufferPointer { indices in
+                encoder.put(symbols.count, network.latentTables, from: symbols.baseAddress!) { Int(indices[$0]) }
+            }
+        }
         let payload = try ByteBuffer(count: encoder.payloadSize)
         encoder.write(to: payload.bytes)
         return payload

@@ -28,8 +28,9 @@ private func escapeDistance(_ value: Int32, _ table: CodingTables.Table) -> (dis
 
 /// Encodes symbols from the last to the first, which is the order rANS needs, into words from the end of a buffer to its start.
 struct RANSEncoder {
-    private var states = [UInt64](repeating: RANS.lowest, count: RANS.lanes)
+    private var states = (RANS.lowest, RANS.lowest, RANS.lowest, RANS.lowest)
     private let memory: ByteBuffer
+    private let start: UnsafeMutableRawPointer
     private var next: Int
 
     /// Room for `symbols` symbols whose `bitBound`s sum to `bits`. Nothing checks the room later, so it has to be enough for any input:
@@ -37,6 +38,7 @@ struct RANSEncoder {
     /// takes at most five steps (an escape: itself, its length, two parts of the distance, its side), fewer than the eight allowed for here.
     init(bits: Int, symbols: Int) throws {
         memory = try ByteBuffer(count: 4 * ((bits + symbols / 2048) / 32 + 16))
+        start = memory.bytes.baseAddress!
         next = memory.count
     }
 
@@ -51,52 +53,67 @@ struct RANSEncoder {
         return frequency.leadingZeroBitCount + 1 + (escapes ? RANS.escapeLengthBits + RANS.longestEscape + 1 : 0)
     }
 
+    /// Encodes `count` symbols, a multiple of 4, from the last to the first, which goes to lane 0; `table(i)` names the table of symbol i.
     @inline(__always)
-    mutating func put(_ value: Int32, _ tables: CodingTables, _ index: Int, lane: Int) {
+    mutating func put(_ count: Int, _ tables: CodingTables, from symbols: UnsafePointer<Int32>, table: (Int) -> Int) {
+        var (a, b, c, d) = states
+        for i in stride(from: count - RANS.lanes, through: 0, by: -RANS.lanes) {
+            put(&d, symbols[i + 3], tables, table(i + 3))
+            put(&c, symbols[i + 2], tables, table(i + 2))
+            put(&b, symbols[i + 1], tables, table(i + 1))
+            put(&a, symbols[i], tables, table(i))
+        }
+        states = (a, b, c, d)
+    }
+
+    @inline(__always)
+    private mutating func put(_ x: inout UInt64, _ value: Int32, _ tables: CodingTables, _ index: Int) {
         let table = tables.tables[index]
         var relative = value &- table.offset
-        if relative < 0 || relative >= table.length {
-            putEscape(value, table, lane: lane)
+        if UInt32(bitPattern: relative) >= UInt32(bitPattern: table.length) {
+            putEscape(&x, value, table)
             relative = table.length
         }
-        let position = Int(table.start) + Int(relative)
+        let position = Int(table.start) &+ Int(relative)
         let start = tables.cumulative[position]
-        push(start: UInt64(start), frequency: UInt64(tables.cumulative[position + 1] &- start), lane: lane)
+        push(&x, start: UInt64(start), frequency: UInt64(tables.cumulative[position + 1] &- start))
     }
 
-    private mutating func putEscape(_ value: Int32, _ table: CodingTables.Table, lane: Int) {
+    @inline(never)
+    private mutating func putEscape(_ x: inout UInt64, _ value: Int32, _ table: CodingTables.Table) {
         let (distance, below) = escapeDistance(value, table)
         let length = 31 - distance.leadingZeroBitCount
-        putBits(below ? 1 : 0, 1, lane: lane)
+        putBits(&x, below ? 1 : 0, 1)
         let low = min(length, 16)
-        putBits(distance & (1 << UInt32(low) - 1), low, lane: lane)
-        putBits(distance >> UInt32(low) & (1 << UInt32(length - low) - 1), length - low, lane: lane)
-        putBits(UInt32(length), RANS.escapeLengthBits, lane: lane)
+        putBits(&x, distance & (1 << UInt32(low) - 1), low)
+        putBits(&x, distance >> UInt32(low) & (1 << UInt32(length - low) - 1), length - low)
+        putBits(&x, UInt32(length), RANS.escapeLengthBits)
     }
 
-    private mutating func putBits(_ value: UInt32, _ bits: Int, lane: Int) {
+    private mutating func putBits(_ x: inout UInt64, _ value: UInt32, _ bits: Int) {
         guard bits > 0 else { return }
         let shift = CodingTables.precision - UInt64(bits)
-        push(start: UInt64(value) << shift, frequency: 1 << shift, lane: lane)
+        push(&x, start: UInt64(value) << shift, frequency: 1 << shift)
     }
 
     @inline(__always)
-    private mutating func push(start: UInt64, frequency: UInt64, lane: Int) {
-        var x = states[lane]
+    private mutating func push(_ x: inout UInt64, start: UInt64, frequency: UInt64) {
         if x >= frequency << 47 {
-            next -= 4
-            memory.bytes.storeBytes(of: UInt32(truncatingIfNeeded: x).littleEndian, toByteOffset: next, as: UInt32.self)
+            next &-= 4
+            self.start.storeBytes(of: UInt32(truncatingIfNeeded: x).littleEndian, toByteOffset: next, as: UInt32.self)
             x >>= 32
         }
         let (quotient, remainder) = x.quotientAndRemainder(dividingBy: frequency)
-        states[lane] = quotient << CodingTables.precision + remainder + start
+        x = quotient << CodingTables.precision &+ remainder &+ start
     }
 
     var payloadSize: Int { RANS.headerSize + memory.count - next }
 
     /// Writes the payload to `target`, which has `payloadSize` bytes.
     func write(to target: UnsafeMutableRawBufferPointer) {
-        for lane in 0 ..< RANS.lanes { target.storeBytes(of: states[lane].littleEndian, toByteOffset: 8 * lane, as: UInt64.self) }
+        for (lane, state) in [states.0, states.1, states.2, states.3].enumerated() {
+            target.storeBytes(of: state.littleEndian, toByteOffset: 8 * lane, as: UInt64.self)
+        }
         UnsafeMutableRawBufferPointer(rebasing: target[RANS.headerSize...]).copyMemory(from: UnsafeRawBufferPointer(rebasing: memory.bytes[next...]))
     }
 }
