@@ -298,6 +298,32 @@ NC_MUST_USE nc_status nc_quantizer_quantize(const nc_quantizer *quantizer, const
 /* The points of `length` indices (a multiple of index_count), bit for bit those that came with them. `points` has room for all. */
 NC_MUST_USE nc_status nc_quantizer_dequantize(const nc_quantizer *quantizer, const int32_t *indices, size_t length, float *points, uint32_t threads);
 
+/* Entropy coding of indices, by rANS with fixed tables: of the lattices "dn", "d4", "e8", "barnes-wall" and "leech" with the exact probability of each point under a
+ * Gaussian of independent coordinates, of the others each index by itself. docs/quantizers.md specifies the bytes. A codebook's indices are NC_UNSUPPORTED.
+ *
+ * scales: standard deviations of the vectors' coordinates before they were quantized, in the units of the vectors, around 0 (of "scalar": around the offset).
+ * scale_count of them: 1 for all, one for each vector, or one for each of the `length` indices. Divided by the quantizer's scale they select one of 128 tables, from 0.077
+ * to 512 steps, the nearest; NaN counts as 0. Wrong scales cost bytes, nothing else. Of "a2", "an" and a basis the coordinates u = x B^-1 are coded: there, a scale is
+ * the standard deviation of such a coordinate before it is rounded, times the quantizer's scale. The decoder has to be given scales that select the same tables: the same
+ * numbers.
+ *
+ * Points with a coordinate beyond 2^20 times the scale are NC_INVALID_ARGUMENT. These functions work on the calling thread alone. */
+
+/* *bits receives the bits of the model for `length` indices; vector_bits (may be null) those of each vector. The bytes of nc_quantizer_encode are more by 32 at most, and
+ * a few parts in 10^5. The sum of logarithms, so its last digits may differ between machines. */
+NC_MUST_USE nc_status nc_quantizer_rate(const nc_quantizer *quantizer, const int32_t *indices, size_t length, const float *scales, size_t scale_count,
+                                        double *vector_bits, double *bits);
+
+/* Codes `length` indices (a multiple of the dimension). *data receives memory for nc_free, *size its length, at least 32. Neither number nor scales are part of it, and no
+ * checksum. The same indices, scales and quantizer give the same bytes on every machine. */
+NC_MUST_USE nc_status nc_quantizer_encode(const nc_quantizer *quantizer, const int32_t *indices, size_t length, const float *scales, size_t scale_count,
+                                          uint8_t **data, size_t *size);
+
+/* Decodes `length` indices, the number that was encoded. What nc_quantizer_encode cannot have written for these scales and this number is NC_BAD_STREAM, and leaves
+ * `indices` alone; damage may also go unnoticed, and gives the indices of other points. */
+NC_MUST_USE nc_status nc_quantizer_decode(const nc_quantizer *quantizer, const void *data, size_t size, const float *scales, size_t scale_count, int32_t *indices,
+                                          size_t length);
+
 /* Closes the handle and sets it to null. Accepts null and a null handle. */
 void nc_quantizer_close(nc_quantizer **quantizer);
 

@@ -34,6 +34,15 @@ void nck_scale_thresholds(float *thresholds) {
     for (int i = 0; i < NCK_SCALES - 1; i++) thresholds[i] = (float)power_of_two(2 * i - 73, 20);
 }
 
+void nck_scale_indices(const float *thresholds, const float *scales, float step, size_t count, uint8_t *indices) {
+    for (size_t i = 0; i < count; i++) {
+        const float scale = scales[i] / step;
+        unsigned index = 0;
+        for (unsigned part = NCK_SCALES / 2; part > 0; part /= 2) index += thresholds[index + part - 1] < scale ? part : 0;  // never true of a NaN
+        indices[i] = (uint8_t)index;
+    }
+}
+
 // The integer not above x, and the one not below.
 static int32_t integer_below(double x) { return (int32_t)x - ((double)(int32_t)x > x); }
 static int32_t integer_above(double x) { return -integer_below(-x); }

@@ -184,6 +184,14 @@ extension Numbers {
 /// The standard deviation of a scale index.
 func scaleOf(_ index: Int) -> Double { exp2(Double(index - 37) / 10) }
 
+extension GaussianTables {
+    static func indices(_ scales: [Float], step: Float) -> [UInt8] {
+        var indices = [UInt8](repeating: 200, count: scales.count)
+        scales.withUnsafeBufferPointer { scales in indices.withUnsafeMutableBufferPointer { scaleIndices(scales, step: step, into: $0) } }
+        return indices
+    }
+}
+
 extension LatticeCoder {
     func bits(_ points: [Int32], _ scales: [UInt8]) throws -> Double {
         try points.withUnsafeBufferPointer { points in try scales.withUnsafeBufferPointer { try rate(points, scaleIndices: $0) } }

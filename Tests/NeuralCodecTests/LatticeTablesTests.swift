@@ -29,11 +29,18 @@ final class LatticeTablesTests: XCTestCase {
         XCTAssertEqual(indices([]), [])
     }
 
-    private func indices(_ scales: [Float]) -> [UInt8] {
-        var indices = [UInt8](repeating: 200, count: scales.count)
-        scales.withUnsafeBufferPointer { scales in indices.withUnsafeMutableBufferPointer { GaussianTables.scaleIndices(scales, into: $0) } }
-        return indices
+    /// A division, whose result counts as any scale does.
+    func testScaleIndicesOfSteps() {
+        let steps = [0x1p-100, 0.3, 1, 7, 0x1p100] as [Float]
+        for step in steps {
+            let scales = (0 ..< 128).map { Float(scaleOf($0)) * step }
+            XCTAssertEqual(indices(scales, step: step), (0 ..< 128).map { UInt8($0) })
+            XCTAssertEqual(indices([.nan, 0, -step, .infinity, 37 * step / 37], step: step), [0, 0, 0, 127, 37])
+        }
+        XCTAssertEqual(indices([3e38, 1e-40, .nan], step: 0x1p-100), [127, 0, 0])
     }
+
+    private func indices(_ scales: [Float], step: Float = 1) -> [UInt8] { GaussianTables.indices(scales, step: step) }
 
     // MARK: Frequencies
 

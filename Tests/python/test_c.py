@@ -86,6 +86,11 @@ def test_quantizers_give_the_same_bytes_everywhere(repository, compile_program):
     assert (result.returncode, result.stdout) == (0, "e8868ff0645575c3\n"), result.stderr
 
 
+def test_indices_are_coded_the_same_everywhere(repository, compile_program):
+    result = run(compile_program(repository / "Tests" / "c" / "quantizer_coding.c"))
+    assert (result.returncode, result.stdout) == (0, "6320ad5774f38b3f\n"), result.stderr
+
+
 @pytest.mark.parametrize("isa", ["nonsense", "avx2,", "AVX2"])
 def test_unknown_instruction_set_is_an_error(repository, isa):
     code = "import neuralcodec, numpy as np\nprint(neuralcodec.cpu_info())\nneuralcodec.encode(np.zeros((8, 8), np.uint8))"
@@ -205,10 +210,13 @@ def test_examples_help(examples):
 
 def test_quantizing_example(examples):
     result = run(examples / "nic-quantize", "--scale", "0.25", "-n", "50000")
-    numbers = re.fullmatch(r"e8 +scale 0.25, mean squared error ([\d.]+)\nscalar +scale 0.25, mean squared error ([\d.]+)\ngain +([\d.]+) dB\n", result.stdout)
+    line = r" +scale 0.25, mean squared error ([\d.]+), ([\d.]+) bits a value\n"
+    numbers = re.fullmatch(f"e8{line}scalar{line}gain +([\\d.]+) dB\n", result.stdout)
     assert result.returncode == 0 and not result.stderr and numbers
-    e8, scalar, gain = map(float, numbers.groups())
+    e8, e8_bits, scalar, scalar_bits, gain = map(float, numbers.groups())
     assert e8 == pytest.approx(0.0716821 * 0.25**2, rel=0.01) and scalar == pytest.approx(0.25**2 / 12, rel=0.01) and gain == pytest.approx(0.654, abs=0.03)
+    # The differential entropy of Gaussians, plus 2 bits for the step of 1/4.
+    assert e8_bits == pytest.approx(4.047, abs=0.01) and scalar_bits == pytest.approx(4.047, abs=0.01)
     for arguments in (["-s"], ["-s", "x"], ["-s", ""], ["-n", "0"], ["-n", "nan"], ["more"]):
         assert run(examples / "nic-quantize", *arguments).returncode == 2
     for scale in ("0", "nan", "-1"):

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * nic-quantize: what a lattice gains. Quantizes random Gaussian vectors with E8 and with a scalar quantizer whose cells have the same volume, so that both
- * need the same rate where cells are small, and prints both errors.
+ * need about the same bytes where cells are small, entropy-codes the indices, decodes them, and prints bytes and errors of both.
  *
- * The steps every quantizing program has: nc_quantizer_create, nc_quantizer_quantize, use the points or their indices, nc_quantizer_close.
+ * The steps every quantizing program has: nc_quantizer_create, nc_quantizer_quantize, nc_quantizer_encode; nc_quantizer_decode, nc_quantizer_dequantize,
+ * nc_quantizer_close.
  */
 #include <getopt.h>
 #include <math.h>
@@ -45,8 +46,29 @@ static void fill_with_gaussians(float *values, size_t count)
     }
 }
 
-/* Quantizes `length` values by the quantizer of that name and dimension; *error receives the mean squared error of a value. */
-static int measure(const char *name, size_t dimension, double scale, const float *values, size_t length, double *error)
+typedef struct {
+    double error;  /* mean squared, of a value */
+    double bits;   /* a value, of the coded data */
+} figures;
+
+/* What a sender does: indices of the nearest points, and from them bytes for nc_free. The values have a standard deviation of 1. */
+static nc_status encode(const nc_quantizer *quantizer, const float *values, int32_t *indices, size_t length, uint8_t **data, size_t *size)
+{
+    const float deviation = 1;
+    nc_status status = nc_quantizer_quantize(quantizer, values, length, NULL, indices, NULL, 0);
+    return status == NC_OK ? nc_quantizer_encode(quantizer, indices, length, &deviation, 1, data, size) : status;
+}
+
+/* What a receiver does, who knows the quantizer, the standard deviation and the number of values. */
+static nc_status decode(const nc_quantizer *quantizer, const uint8_t *data, size_t size, int32_t *indices, float *points, size_t length)
+{
+    const float deviation = 1;
+    nc_status status = nc_quantizer_decode(quantizer, data, size, &deviation, 1, indices, length);
+    return status == NC_OK ? nc_quantizer_dequantize(quantizer, indices, length, points, 0) : status;
+}
+
+/* Sends `length` values by the quantizer of that name and dimension. */
+static int measure(const char *name, size_t dimension, double scale, const float *values, size_t length, figures *result)
 {
     nc_quantizer_options options;
     nc_quantizer_options_init(&options);
@@ -54,19 +76,22 @@ static int measure(const char *name, size_t dimension, double scale, const float
     nc_quantizer *quantizer = NULL;
     if (nc_quantizer_create(name, dimension, &options, &quantizer) != NC_OK) return fail(nc_last_error());
 
-    /* An encoder sends the indices; the decoder has the points from nc_quantizer_dequantize. Here both come from one call. */
     float *points = malloc(length * sizeof *points);
     int32_t *indices = malloc(length * sizeof *indices);
+    uint8_t *data = NULL;
+    size_t size = 0;
     int code = success;
     if (!points || !indices) {
         code = fail("no memory");
-    } else if (nc_quantizer_quantize(quantizer, values, length, points, indices, NULL, 0) != NC_OK) {
+    } else if (encode(quantizer, values, indices, length, &data, &size) != NC_OK || decode(quantizer, data, size, indices, points, length) != NC_OK) {
         code = fail(nc_last_error());
     } else {
         double sum = 0;
         for (size_t i = 0; i < length; i++) sum += ((double)values[i] - points[i]) * ((double)values[i] - points[i]);
-        *error = sum / (double)length;
+        result->error = sum / (double)length;
+        result->bits = 8 * (double)size / (double)length;
     }
+    nc_free(data);
     free(points);
     free(indices);
     nc_quantizer_close(&quantizer);
@@ -101,14 +126,14 @@ int main(int count, char **arguments)
     float *values = malloc(length * sizeof *values);
     if (!values) return fail("no memory");
     fill_with_gaussians(values, length);
-    double e8, scalar;
+    figures e8, scalar;
     /* A cell of E8 has the volume scale^8, that of the scalar quantizer the volume scale in each of 8 dimensions. */
     int code = measure("e8", 8, scale, values, length, &e8);
     if (code == success) code = measure("scalar", 1, scale, values, length, &scalar);
     free(values);
     if (code != success) return code;
-    printf("e8      scale %g, mean squared error %.6f\n", scale, e8);
-    printf("scalar  scale %g, mean squared error %.6f\n", scale, scalar);
-    printf("gain    %.3f dB\n", 10 * log10(scalar / e8));
+    printf("e8      scale %g, mean squared error %.6f, %.4f bits a value\n", scale, e8.error, e8.bits);
+    printf("scalar  scale %g, mean squared error %.6f, %.4f bits a value\n", scale, scalar.error, scalar.bits);
+    printf("gain    %.3f dB\n", 10 * log10(scalar.error / e8.error));
     return success;
 }

@@ -26,6 +26,9 @@ enum {
 /* Between scales: the 127 binary32 values nearest to 2^((2 index - 73) / 20). The index of a scale is the number of these strictly below it (0 for NaN). */
 void nck_scale_thresholds(float *thresholds);
 
+/* The indices of the scales scales[i] / step, a division in binary32, with those thresholds. */
+void nck_scale_indices(const float *thresholds, const float *scales, float step, size_t count, uint8_t *indices);
+
 /* Both: frequencies of offset, offset + 1, ... and of the escape, each at least 1, their sum 2^16. Returns how many, at most NCK_MOST_FREQUENCIES. */
 
 /* Integers that are a Gaussian of a scale, rounded: probability of k in proportion to the integral over k - 1/2 ... k + 1/2. */

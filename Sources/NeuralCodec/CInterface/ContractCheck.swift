@@ -48,5 +48,14 @@ private func checkContract() {
     same(
         ((OpaquePointer?, UnsafePointer<Int32>?, Int, UnsafeMutablePointer<Float>?, UInt32) -> nc_status).self, CNeuralCodec.nc_quantizer_dequantize,
         exportQuantizerDequantize)
+    same(
+        ((OpaquePointer?, UnsafePointer<Int32>?, Int, UnsafePointer<Float>?, Int, UnsafeMutablePointer<Double>?, UnsafeMutablePointer<Double>?) -> nc_status).self,
+        CNeuralCodec.nc_quantizer_rate, exportQuantizerRate)
+    same(
+        ((OpaquePointer?, UnsafePointer<Int32>?, Int, UnsafePointer<Float>?, Int, Bytes?, UnsafeMutablePointer<Int>?) -> nc_status).self,
+        CNeuralCodec.nc_quantizer_encode, exportQuantizerEncode)
+    same(
+        ((OpaquePointer?, UnsafeRawPointer?, Int, UnsafePointer<Float>?, Int, UnsafeMutablePointer<Int32>?, Int) -> nc_status).self,
+        CNeuralCodec.nc_quantizer_decode, exportQuantizerDecode)
     same(((Opened?) -> Void).self, CNeuralCodec.nc_quantizer_close, exportQuantizerClose)
 }

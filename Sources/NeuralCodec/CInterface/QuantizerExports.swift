@@ -4,7 +4,7 @@ import CNeuralCodec
 import Glibc
 
 /// What an `nc_quantizer *` points to: a quantizer, and its name as a C string.
-private final class QuantizerHandle: @unchecked Sendable {
+final class QuantizerHandle: @unchecked Sendable {
     let quantizer: Quantizer
     let name: UnsafeMutablePointer<CChar>?
 

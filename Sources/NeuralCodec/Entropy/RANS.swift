@@ -21,26 +21,20 @@ enum RANS {
 ///
 ///     escape symbol, then in the same lane:  length n (5 bits)  |  n low bits of the distance, whose leading bit is implied  |  side (1: below)
 @inline(__always)
-private func escapeDistance(_ value: Int32, _ table: CodingTables.Table) -> (distance: UInt32, below: Bool) {
+func escapeDistance(_ value: Int32, _ table: CodingTables.Table) -> (distance: UInt32, below: Bool) {
     let relative = value &- table.offset
     return relative < 0 ? (UInt32(-relative), true) : (UInt32(relative &- table.length &+ 1), false)
 }
 
-/// Encodes symbols from the last to the first, which is the order rANS needs, into words from the end of a buffer to its start.
+/// Encodes symbols from the last to the first, which is the order rANS needs.
 struct RANSEncoder {
     private var states = (RANS.lowest, RANS.lowest, RANS.lowest, RANS.lowest)
-    private let memory: ByteBuffer
-    private let start: UnsafeMutableRawPointer
-    private var next: Int
+    private var writer: RANSWriter
 
     /// Room for `symbols` symbols whose `bitBound`s sum to `bits`. Nothing checks the room later, so it has to be enough for any input:
     /// rounding adds at most log2(1 + 2^-15) < 2^-14 of a bit a step, since a state is at least 2^31 and a frequency at most 2^16, and a symbol
     /// takes at most five steps (an escape: itself, its length, two parts of the distance, its side), fewer than the eight allowed for here.
-    init(bits: Int, symbols: Int) throws {
-        memory = try ByteBuffer(count: 4 * ((bits + symbols / 2048) / 32 + 16))
-        start = memory.bytes.baseAddress!
-        next = memory.count
-    }
+    init(bits: Int, symbols: Int) throws { writer = try RANSWriter(size: 4 * ((bits + symbols / 2048) / 32 + 16)) }
 
     /// An upper bound of the bits a symbol takes.
     @inline(__always)
@@ -76,7 +70,7 @@ struct RANSEncoder {
         }
         let position = Int(table.start) &+ Int(relative)
         let start = tables.cumulative[position]
-        push(&x, start: UInt64(start), frequency: UInt64(tables.cumulative[position + 1] &- start))
+        writer.push(&x, start: UInt64(start), frequency: UInt64(tables.cumulative[position + 1] &- start))
     }
 
     @inline(never)
@@ -93,44 +87,23 @@ struct RANSEncoder {
     private mutating func putBits(_ x: inout UInt64, _ value: UInt32, _ bits: Int) {
         guard bits > 0 else { return }
         let shift = CodingTables.precision - UInt64(bits)
-        push(&x, start: UInt64(value) << shift, frequency: 1 << shift)
+        writer.push(&x, start: UInt64(value) << shift, frequency: 1 << shift)
     }
 
-    @inline(__always)
-    private mutating func push(_ x: inout UInt64, start: UInt64, frequency: UInt64) {
-        if x >= frequency << 47 {
-            next &-= 4
-            self.start.storeBytes(of: UInt32(truncatingIfNeeded: x).littleEndian, toByteOffset: next, as: UInt32.self)
-            x >>= 32
-        }
-        let (quotient, remainder) = x.quotientAndRemainder(dividingBy: frequency)
-        x = quotient << CodingTables.precision &+ remainder &+ start
-    }
-
-    var payloadSize: Int { RANS.headerSize + memory.count - next }
+    var payloadSize: Int { writer.payloadSize }
 
     /// Writes the payload to `target`, which has `payloadSize` bytes.
-    func write(to target: UnsafeMutableRawBufferPointer) {
-        for (lane, state) in [states.0, states.1, states.2, states.3].enumerated() {
-            target.storeBytes(of: state.littleEndian, toByteOffset: 8 * lane, as: UInt64.self)
-        }
-        UnsafeMutableRawBufferPointer(rebasing: target[RANS.headerSize...]).copyMemory(from: UnsafeRawBufferPointer(rebasing: memory.bytes[next...]))
-    }
+    func write(to target: UnsafeMutableRawBufferPointer) { writer.write([states.0, states.1, states.2, states.3], to: target) }
 }
 
 /// Decodes symbols in their order. Reads never leave the payload: past its end they give zeros, and `finish` reports the damage.
 struct RANSDecoder {
     private var states: (UInt64, UInt64, UInt64, UInt64)
-    private let bytes: UnsafeRawBufferPointer
-    private var position = RANS.headerSize
-    private var damaged = false
+    private var reader: RANSReader
 
     init(_ payload: UnsafeRawBufferPointer) throws {
-        guard payload.count >= RANS.headerSize, payload.count % 4 == 0 else { throw Self.error }
-        let state = { UInt64(littleEndian: payload.loadUnaligned(fromByteOffset: 8 * $0, as: UInt64.self)) }
-        states = (state(0), state(1), state(2), state(3))
-        bytes = payload
-        for lane in 0 ..< RANS.lanes where state(lane) < RANS.lowest || state(lane) >= RANS.highest { throw Self.error }
+        reader = try RANSReader(payload)
+        states = (reader.state(0), reader.state(1), reader.state(2), reader.state(3))
     }
 
     static let error = CodecError(.badStream, "the entropy-coded data is damaged")
@@ -140,72 +113,17 @@ struct RANSDecoder {
     mutating func take(_ count: Int, _ tables: CodingTables, into symbols: UnsafeMutablePointer<Int32>, table: (Int) -> Int) {
         var (a, b, c, d) = states
         for i in stride(from: 0, to: count, by: RANS.lanes) {
-            symbols[i] = take(&a, tables, table(i))
-            symbols[i + 1] = take(&b, tables, table(i + 1))
-            symbols[i + 2] = take(&c, tables, table(i + 2))
-            symbols[i + 3] = take(&d, tables, table(i + 3))
+            symbols[i] = reader.value(&a, tables, table(i))
+            symbols[i + 1] = reader.value(&b, tables, table(i + 1))
+            symbols[i + 2] = reader.value(&c, tables, table(i + 2))
+            symbols[i + 3] = reader.value(&d, tables, table(i + 3))
         }
         states = (a, b, c, d)
     }
 
-    @inline(__always)
-    private mutating func take(_ x: inout UInt64, _ tables: CodingTables, _ index: Int) -> Int32 {
-        let table = tables.tables[index]
-        let slot = UInt16(truncatingIfNeeded: x)
-        let cumulative = tables.cumulative + Int(table.start)
-        var relative = Int32(tables.bucketStarts[index * CodingTables.buckets + Int(slot >> 8)])
-        while relative < table.length, cumulative[Int(relative) + 1] <= slot { relative &+= 1 }
-        let start = cumulative[Int(relative)]
-        advance(&x, start: UInt64(start), frequency: UInt64(cumulative[Int(relative) + 1] &- start))
-        return relative < table.length ? relative &+ table.offset : takeEscape(&x, table)
-    }
-
-    @inline(__always)
-    private mutating func advance(_ x: inout UInt64, start: UInt64, frequency: UInt64) {
-        // x < 2^63, so x >> 16 < 2^47, and the product with a frequency of at most 2^16 cannot overflow.
-        x = frequency &* (x >> CodingTables.precision) &+ (x & 0xffff) &- start
-        if x < RANS.lowest { x = x << 32 | word() }
-    }
-
-    @inline(__always)
-    private mutating func word() -> UInt64 {
-        guard position < bytes.count else {
-            damaged = true
-            return 0
-        }
-        defer { position += 4 }
-        return UInt64(UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: position, as: UInt32.self)))
-    }
-
-    private mutating func takeEscape(_ x: inout UInt64, _ table: CodingTables.Table) -> Int32 {
-        let length = Int(takeBits(&x, RANS.escapeLengthBits))
-        guard length <= RANS.longestEscape else {
-            damaged = true
-            return 0
-        }
-        let low = min(length, 16)
-        var distance: UInt32 = 1 << UInt32(length)
-        distance |= takeBits(&x, length - low) << UInt32(low)
-        distance |= takeBits(&x, low)
-        let below = takeBits(&x, 1) == 1
-        let value = below ? Int(table.offset) - Int(distance) : Int(table.offset) + Int(table.length) + Int(distance) - 1
-        if abs(value) > RANS.largestSymbol { damaged = true }
-        return Int32(max(-RANS.largestSymbol, min(RANS.largestSymbol, value)))
-    }
-
-    private mutating func takeBits(_ x: inout UInt64, _ bits: Int) -> UInt32 {
-        guard bits > 0 else { return 0 }
-        let shift = CodingTables.precision - UInt64(bits)
-        let value = (x & 0xffff) >> shift
-        advance(&x, start: value << shift, frequency: 1 << shift)
-        return UInt32(value)
-    }
-
     /// Whether anything so far was impossible; checked now and then so that damaged data ends early.
-    var isDamaged: Bool { damaged }
+    var isDamaged: Bool { reader.isDamaged }
 
     /// Call after the last symbol: throws unless every state is back at its start and every word was used.
-    func finish() throws {
-        guard !damaged, position == bytes.count, states == (RANS.lowest, RANS.lowest, RANS.lowest, RANS.lowest) else { throw Self.error }
-    }
+    func finish() throws { try reader.finish([states.0, states.1, states.2, states.3]) }
 }

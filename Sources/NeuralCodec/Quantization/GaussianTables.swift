@@ -11,15 +11,9 @@ enum GaussianTables {
         return values
     }()
 
-    /// The indices of the nearest scales 2^((index - 37) / 10), in the logarithm: how many thresholds lie strictly below. NaN gives 0.
-    static func scaleIndices(_ values: UnsafeBufferPointer<Float>, into indices: UnsafeMutableBufferPointer<UInt8>) {
-        thresholds.withUnsafeBufferPointer { thresholds in
-            for (i, value) in values.enumerated() {
-                var index = 0
-                for step in [64, 32, 16, 8, 4, 2, 1] where thresholds[index + step - 1] < value { index += step }
-                indices[i] = UInt8(index)
-            }
-        }
+    /// The indices of the scales nearest to values / step, 2^((index - 37) / 10), in the logarithm: how many thresholds lie strictly below. NaN gives 0.
+    static func scaleIndices(_ values: UnsafeBufferPointer<Float>, step: Float, into indices: UnsafeMutableBufferPointer<UInt8>) {
+        nck_scale_indices(thresholds, values.baseAddress, step, values.count, indices.baseAddress)
     }
 
     private static let roundedTables = OnceLoaded<CodingTables>()

@@ -20,6 +20,17 @@ struct LatticeCoordinates {
         for j in 0 ..< dimension { x[j] = (j ..< dimension).reduce(0) { $0 &+ u[$1] &* rows[$1 * dimension + j] } }
     }
 
+    /// u B, where none of its coordinates is beyond +-`largest`; else false, and `x` holds some of them.
+    func point(_ u: UnsafePointer<Int32>, largest: Int32, into x: UnsafeMutablePointer<Int32>) -> Bool {
+        for j in 0 ..< dimension {
+            var sum = 0
+            for i in j ..< dimension { sum += Int(u[i]) * Int(rows[i * dimension + j]) }
+            guard abs(sum) <= Int(largest) else { return false }
+            x[j] = Int32(sum)
+        }
+        return true
+    }
+
     /// The u of a point, its coordinates within +-2^20.
     func coordinates(_ x: UnsafePointer<Int32>, into u: UnsafeMutablePointer<Int32>) {
         for j in (0 ..< dimension).reversed() {

@@ -14,6 +14,8 @@ public final class Quantizer: @unchecked Sendable {
     public let scale: Float
 
     let form: Form
+    /// Made when indices are coded for the first time.
+    let coder = OnceLoaded<IndexCoder>()
 
     enum Form {
         case scalar(nck_scalar)

@@ -61,70 +61,43 @@ struct StepRecorder: SymbolCoder {
         let position = Int(table.start) + Int(escapes ? table.length : relative)
         let start = tables.cumulative[position]
         note(UInt32(start), UInt32(tables.cumulative[position + 1] &- start), lane)
-        if escapes { escape(relative, table, lane) }
+        if escapes { escape(known, table, lane) }
         return known
     }
 
-    private mutating func escape(_ relative: Int32, _ table: CodingTables.Table, _ lane: Int) {
-        let distance = Int(relative < 0 ? -relative : relative - table.length + 1)
-        let length = Int.bitWidth - 1 - distance.leadingZeroBitCount
-        let low = min(length, 16)
+    private mutating func escape(_ value: Int32, _ table: CodingTables.Table, _ lane: Int) {
+        let (size, below) = escapeDistance(value, table)
+        let distance = Int(size), length = 31 - size.leadingZeroBitCount, low = min(length, 16)
         _ = bits(length, count: RANS.escapeLengthBits, lane: lane)
         if length > low { _ = bits(distance >> low & (1 << (length - low) - 1), count: length - low, lane: lane) }
         if low > 0 { _ = bits(distance & (1 << low - 1), count: low, lane: lane) }
-        _ = bits(relative < 0 ? 1 : 0, count: 1, lane: lane)
+        _ = bits(below ? 1 : 0, count: 1, lane: lane)
     }
 
     mutating func refuse() {}
 }
 
-/// rANS over recorded steps: the vectors from the last to the first. Words are written from the end of a buffer to its start.
+/// rANS over recorded steps: the vectors from the last to the first.
 struct StepEncoder {
     private var states = SIMD4<UInt64>(repeating: RANS.lowest)
-    private var memory: ByteBuffer
-    private var next: Int
+    private var writer: RANSWriter
 
-    init(expectedBytes: Int) throws {
-        memory = try ByteBuffer(count: (expectedBytes + 4096) / 4 * 4)
-        next = memory.count
-    }
+    init(expectedBytes: Int) throws { writer = try RANSWriter(size: (expectedBytes + 4096) / 4 * 4) }
 
-    /// Codes a vector's steps, from the last to the first. Every step writes a word at most.
+    /// Codes a vector's steps, from the last to the first.
     mutating func push(_ recorder: StepRecorder) throws {
-        if next < 4 * recorder.count { try grow(by: 4 * recorder.count) }
-        let bytes = memory.bytes // alive: `payload` reads it
+        try writer.reserve(steps: recorder.count)
         var states = states
         for i in (0 ..< recorder.count).reversed() {
             let step = recorder.steps[i]
-            let lane = Int(step.lane), frequency = UInt64(step.frequency)
-            var x = states[lane]
-            if x >= frequency << 47 {
-                next -= 4
-                bytes.storeBytes(of: UInt32(truncatingIfNeeded: x).littleEndian, toByteOffset: next, as: UInt32.self)
-                x >>= 32
-            }
-            let (quotient, remainder) = x.quotientAndRemainder(dividingBy: frequency)
-            states[lane] = quotient << CodingTables.precision + remainder + UInt64(step.start)
+            writer.push(&states[Int(step.lane)], start: UInt64(step.start), frequency: UInt64(step.frequency))
         }
         self.states = states
     }
 
-    private mutating func grow(by room: Int) throws {
-        let used = memory.count - next
-        let larger = try ByteBuffer(count: 2 * memory.count + room)
-        copyWords(to: larger.bytes[(larger.count - used)...])
-        next = larger.count - used
-        memory = larger
-    }
-
-    private func copyWords(to target: Slice<UnsafeMutableRawBufferPointer>) {
-        memory.withBytes { UnsafeMutableRawBufferPointer(rebasing: target).copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[next...])) }
-    }
-
     func payload() throws -> ByteBuffer {
-        let payload = try ByteBuffer(count: RANS.headerSize + memory.count - next)
-        for lane in 0 ..< RANS.lanes { payload.bytes.storeBytes(of: states[lane].littleEndian, toByteOffset: 8 * lane, as: UInt64.self) }
-        copyWords(to: payload.bytes[RANS.headerSize...])
+        let payload = try ByteBuffer(count: writer.payloadSize)
+        writer.write((0 ..< RANS.lanes).map { states[$0] }, to: payload.bytes)
         return payload
     }
 }

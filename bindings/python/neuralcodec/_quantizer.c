@@ -21,7 +21,7 @@ static int read_values(PyObject *object, const char *name, char format, int flag
     *view = (Py_buffer){0};
     if (object == Py_None) return 0;
     if (PyObject_GetBuffer(object, view, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT | flags) < 0) return -1;
-    if (view->itemsize == (format == '?' ? 1 : 4) && view->format && view->format[0] == format && !view->format[1]) return 0;
+    if (view->itemsize == (format == '?' ? 1 : format == 'd' ? 8 : 4) && view->format && view->format[0] == format && !view->format[1]) return 0;
     PyErr_Format(PyExc_TypeError, "%s must hold values of the format '%c', not '%s'", name, format, view->format ? view->format : "?");
     PyBuffer_Release(view);
     return -1;
@@ -242,6 +242,72 @@ static PyObject *dequantize(PyObject *object, PyObject *arguments)
     return answer;
 }
 
+/* ---- Coding indices ------------------------------------------------------------------------------------------------------------------ */
+
+static PyObject *rate(PyObject *object, PyObject *arguments)
+{
+    quantizer_object *self = (quantizer_object *)object;
+    PyObject *indices_object, *scales_object, *vectors_object;
+    if (!PyArg_ParseTuple(arguments, "OOO:rate", &indices_object, &scales_object, &vectors_object)) return NULL;
+    Py_buffer indices = {0}, scales = {0}, vectors = {0};
+    PyObject *answer = NULL;
+    if (read_values(indices_object, "indices", 'i', PyBUF_SIMPLE, &indices) == 0 && read_values(scales_object, "scales", 'f', PyBUF_SIMPLE, &scales) == 0 &&
+        read_values(vectors_object, "vectors", 'd', PyBUF_WRITABLE, &vectors) == 0 &&
+        has_room(&vectors, "vectors", length_of(&indices) / self->dimension)) {
+        double bits = 0;
+        nc_status status;
+        Py_BEGIN_ALLOW_THREADS
+        status = nc_quantizer_rate(self->handle, indices.buf, length_of(&indices), scales.buf, length_of(&scales), vectors.buf, &bits);
+        Py_END_ALLOW_THREADS
+        answer = status == NC_OK ? PyFloat_FromDouble(bits) : raise_status(state_of(object), status, NULL);
+    }
+    PyBuffer_Release(&indices);
+    PyBuffer_Release(&scales);
+    PyBuffer_Release(&vectors);
+    return answer;
+}
+
+static PyObject *encode(PyObject *object, PyObject *arguments)
+{
+    quantizer_object *self = (quantizer_object *)object;
+    PyObject *indices_object, *scales_object, *answer = NULL;
+    if (!PyArg_ParseTuple(arguments, "OO:encode", &indices_object, &scales_object)) return NULL;
+    Py_buffer indices = {0}, scales = {0};
+    if (read_values(indices_object, "indices", 'i', PyBUF_SIMPLE, &indices) == 0 && read_values(scales_object, "scales", 'f', PyBUF_SIMPLE, &scales) == 0) {
+        uint8_t *data = NULL;
+        size_t size = 0;
+        nc_status status;
+        Py_BEGIN_ALLOW_THREADS
+        status = nc_quantizer_encode(self->handle, indices.buf, length_of(&indices), scales.buf, length_of(&scales), &data, &size);
+        Py_END_ALLOW_THREADS
+        answer = status == NC_OK ? PyBytes_FromStringAndSize((const char *)data, (Py_ssize_t)size) : raise_status(state_of(object), status, NULL);
+        nc_free(data);
+    }
+    PyBuffer_Release(&indices);
+    PyBuffer_Release(&scales);
+    return answer;
+}
+
+static PyObject *decode(PyObject *object, PyObject *arguments)
+{
+    quantizer_object *self = (quantizer_object *)object;
+    PyObject *data_object, *scales_object, *indices_object, *answer = NULL;
+    if (!PyArg_ParseTuple(arguments, "OOO:decode", &data_object, &scales_object, &indices_object)) return NULL;
+    Py_buffer data = {0}, scales = {0}, indices = {0};
+    if (PyObject_GetBuffer(data_object, &data, PyBUF_SIMPLE) == 0 && read_values(scales_object, "scales", 'f', PyBUF_SIMPLE, &scales) == 0 &&
+        read_values(indices_object, "indices", 'i', PyBUF_WRITABLE, &indices) == 0) {
+        nc_status status;
+        Py_BEGIN_ALLOW_THREADS
+        status = nc_quantizer_decode(self->handle, data.buf, (size_t)data.len, scales.buf, length_of(&scales), indices.buf, length_of(&indices));
+        Py_END_ALLOW_THREADS
+        answer = status == NC_OK ? Py_NewRef(Py_None) : raise_status(state_of(object), status, NULL);
+    }
+    PyBuffer_Release(&data);
+    PyBuffer_Release(&scales);
+    PyBuffer_Release(&indices);
+    return answer;
+}
+
 /* ---- Type ---------------------------------------------------------------------------------------------------------------------------- */
 
 static PyMethodDef methods[] = {
@@ -254,6 +320,9 @@ static PyMethodDef methods[] = {
     {"rows", rows, METH_O, "rows(out): writes the basis, or the codewords"},
     {"quantize", quantize, METH_VARARGS, "quantize(vectors, points, indices, proven, threads)"},
     {"dequantize", dequantize, METH_VARARGS, "dequantize(indices, points, threads)"},
+    {"rate", rate, METH_VARARGS, "rate(indices, scales, vectors), bits"},
+    {"encode", encode, METH_VARARGS, "encode(indices, scales), bytes"},
+    {"decode", decode, METH_VARARGS, "decode(data, scales, indices): writes the indices"},
     {0},
 };
 
