@@ -8,6 +8,8 @@ struct DenseConvolution {
     let outputChannels: Int
     let weights: UnsafePointer<Float>
     let bias: Bias
+    /// Multiply-accumulates of one position, those of the network's definition: without channels that only fill a vector.
+    let macs: Int
     /// Null, or for each tap the lanes it reaches of the only block of outputs.
     var tapLanes: UnsafePointer<UInt16>?
 

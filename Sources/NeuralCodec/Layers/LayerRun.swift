@@ -14,6 +14,8 @@ final class LayerRun {
     private(set) var sizes = [0, 0]
     /// Floats that a worker needs.
     private(set) var scratchCount = 0
+    /// Multiply-accumulates so far.
+    private(set) var macs = 0
 
     /// A rehearsal.
     init() {
@@ -77,9 +79,10 @@ final class LayerRun {
         }
     }
 
-    /// Runs `body` on spans of a map, on all threads; a worker's scratch memory has `scratch` floats.
-    func spans(_ map: FeatureMap, scratch: Int = 0, _ body: (_ context: LayerContext, _ span: Span, _ scratch: UnsafeMutablePointer<Float>) -> Void) {
+    /// Runs `body` on spans of a map, on all threads; a worker's scratch memory has `scratch` floats. `macs`: of a position.
+    func spans(_ map: FeatureMap, scratch: Int = 0, macs: Int = 0, _ body: (_ context: LayerContext, _ span: Span, _ scratch: UnsafeMutablePointer<Float>) -> Void) {
         scratchCount = max(scratchCount, scratch)
+        self.macs += macs * map.rows * map.columns
         guard let context, let scratchMemory else { return }
         context.team.runSpans(rows: map.rows, columns: map.columns) { span, worker in body(context, span, scratchMemory[worker]) }
     }
@@ -90,6 +93,8 @@ final class LayerRun {
         guard let context, let scratchMemory else { return }
         context.team.run(count) { index, worker in body(context, index, scratchMemory[worker]) }
     }
+
+    func count(macs: Int) { self.macs += macs }
 
     /// Runs `body` once, on the calling thread, unless this is a rehearsal.
     func once(_ body: (_ context: LayerContext) throws -> Void) rethrows {

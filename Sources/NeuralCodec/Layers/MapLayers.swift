@@ -16,7 +16,7 @@ struct ConvolutionLayer: MapLayer {
 
     func apply(_ run: LayerRun, _ input: FeatureMap, to output: FeatureMap) {
         let channels = convolution.outputChannels
-        run.spans(output, scratch: norm == nil ? 0 : 2 * ThreadTeam.spanLength * channels) { context, span, sums in
+        run.spans(output, scratch: norm == nil ? 0 : 2 * ThreadTeam.spanLength * channels, macs: convolution.macs + (norm?.norm.macs ?? 0)) { context, span, sums in
             guard let norm else { return convolution.apply(context, span, from: input, stride: stride, to: output, activation: activation) }
             convolution.apply(context, span, from: input, stride: stride, output: sums, outputStep: channels)
             norm.apply(
@@ -40,7 +40,8 @@ struct UpsamplingLayer: MapLayer {
 
     func apply(_ run: LayerRun, _ input: FeatureMap, to output: FeatureMap) {
         let (channels, factor) = (upsampling.outputChannels, upsampling.factor)
-        run.spans(input, scratch: norm == nil ? 0 : 2 * ThreadTeam.spanLength * channels) { context, span, sums in
+        let macs = upsampling.phases.reduce(0) { $0 + $1.macs + (norm?.norm.macs ?? 0) }
+        run.spans(input, scratch: norm == nil ? 0 : 2 * ThreadTeam.spanLength * channels, macs: macs) { context, span, sums in
             guard let norm else { return upsampling.apply(context, span, from: input, to: output, activation: activation) }
             for (phase, convolution) in upsampling.phases.enumerated() {
                 convolution.apply(context, span, from: input, output: sums, outputStep: channels)
@@ -64,7 +65,7 @@ struct NarrowUpsamplingLayer: MapLayer {
 
     func apply(_ run: LayerRun, _ input: FeatureMap, to output: FeatureMap) {
         let factor = upsampling.factor
-        run.spans(input, scratch: ThreadTeam.spanLength * NCK_LANES) { context, span, lanes in
+        run.spans(input, scratch: ThreadTeam.spanLength * NCK_LANES, macs: upsampling.convolution.macs) { context, span, lanes in
             upsampling.apply(context, span, from: input, output: lanes)
             context.kernels.pixel_shuffle(
                 factor, upsampling.channels, lanes, NCK_LANES, output.at(factor * span.row, factor * span.start), output.rowStride, output.step, span.count)

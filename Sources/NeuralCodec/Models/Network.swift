@@ -14,6 +14,9 @@ protocol Network: AnyObject {
     /// Rate parameter at quality 0, 10, ... 100; the encoder interpolates. Empty for a network of one rate, whose rate parameter is always 0.
     var qualityMap: [Int] { get }
 
+    /// Multiply-accumulates for each pixel of a picture without padding: to encode at a given rate, and to decode.
+    var macsPerPixel: (encode: Double, decode: Double) { get }
+
     /// Lays out the memory of a call.
     func plan(width: Int, height: Int, threads: Int, encoder: Bool) -> any NetworkPlan
 }

@@ -9,21 +9,30 @@ final class WeightLoader {
     private(set) var rateTables: [RateTable] = []
     private var rateCount = 0
     private(set) var parameterCount = 0
+    private var read: Set<String> = []
 
     init(_ file: Safetensors) { self.file = file }
 
     func tensor(_ name: String, _ type: [String], _ shape: [Int]?) throws -> Safetensors.Tensor {
+        read.insert(name)
         guard let tensor = file.tensors[name] else { throw CodecError(.badModel, "the model file lacks tensor '\(name)'") }
         guard type.contains(tensor.type) else { throw CodecError(.badModel, "tensor '\(name)' has type \(tensor.type) instead of \(type.joined(separator: " or "))") }
         if let shape, tensor.shape != shape { throw CodecError(.badModel, "tensor '\(name)' has shape \(tensor.shape) instead of \(shape)") }
         return tensor
     }
 
+    /// Refuses a file with tensors that nothing has asked for.
+    func checkAllRead() throws {
+        if let name = file.tensors.keys.filter({ !read.contains($0) }).min() {
+            throw CodecError(.badModel, "tensor '\(name)' does not belong to a network with these hyperparameters")
+        }
+    }
+
     /// The values as binary32, kept with the model; non-finite ones are refused.
     func floats(_ name: String, _ shape: [Int]) throws -> UnsafeMutablePointer<Float> {
         let tensor = try tensor(name, ["F32", "F16"], shape)
         let values = try allocate(Float.self, tensor.count)
-        try read(tensor, into: values)
+        try copy(tensor, into: values)
         return values
     }
 
@@ -32,11 +41,11 @@ final class WeightLoader {
         let tensor = try tensor(name, ["F32", "F16"], shape)
         let memory = try ByteBuffer(count: 4 * tensor.count)
         let values = memory.bytes.baseAddress!.assumingMemoryBound(to: Float.self)
-        try read(tensor, into: values)
+        try copy(tensor, into: values)
         return (memory, values)
     }
 
-    private func read(_ tensor: Safetensors.Tensor, into values: UnsafeMutablePointer<Float>) throws {
+    private func copy(_ tensor: Safetensors.Tensor, into values: UnsafeMutablePointer<Float>) throws {
         if tensor.type == "F16" {
             let half = try ByteBuffer(count: tensor.bytes.count)
             half.bytes.copyMemory(from: tensor.bytes)
@@ -83,7 +92,8 @@ final class WeightLoader {
         defer { withExtendedLifetime(memory) {} }
         let bias = try bias ?? (knots.map { .rate(try rateTable("\(name).bias.table", $0, outputs)) } ?? .fixed(try biases(name, outputs, order)))
         let taps = WeightedTap.dense(kernelSize: kernelSize)
-        return try pack(outputs: padded(outputs), inputs: padded(inputs), taps.map(\.position), bias) { output, input, tap in
+        let macs = outputs * inputs * taps.count
+        return try pack(outputs: padded(outputs), inputs: padded(inputs), taps.map(\.position), bias, macs: macs) { output, input, tap in
             guard output < outputs, input < inputs else { return 0 }
             return weights[(order.row(output, of: outputs) * inputs + input) * kernelSize * kernelSize + taps[tap].weight]
         }
@@ -100,9 +110,10 @@ final class WeightLoader {
         var first = 0
         return try inputs.map { count in
             defer { first += count }
-            return try pack(outputs: padded(outputs), inputs: padded(count), WeightedTap.dense(kernelSize: 1).map(\.position), .fixed(first == 0 ? bias : UnsafePointer(none))) {
-                output, input, _ in output < outputs && input < count ? weights[output * total + first + input] : 0
-            }
+            let bias = Bias.fixed(first == 0 ? bias : UnsafePointer(none))
+            return try pack(
+                outputs: padded(outputs), inputs: padded(count), WeightedTap.dense(kernelSize: 1).map(\.position), bias, macs: outputs * count
+            ) { output, input, _ in output < outputs && input < count ? weights[output * total + first + input] : 0 }
         }
     }
 
@@ -205,7 +216,8 @@ final class WeightLoader {
         for tap in positions.indices {
             lanes[tap] = (0 ..< outputs * cells).reduce(0) { weight[tap][$1 % cells] == nil ? $0 : $0 | 1 << UInt16($1) }
         }
-        var convolution = try pack(outputs: NCK_LANES, inputs: inputs, positions, .fixed(UnsafePointer(bias))) { lane, input, tap in
+        let macs = outputs * inputs * kernelSize * kernelSize
+        var convolution = try pack(outputs: NCK_LANES, inputs: inputs, positions, .fixed(UnsafePointer(bias)), macs: macs) { lane, input, tap in
             guard lane < outputs * cells, let kernel = weight[tap][lane % cells] else { return 0 }
             return weights[(input * outputs + lane / cells) * kernelSize * kernelSize + kernel]
         }
@@ -292,7 +304,7 @@ final class WeightLoader {
 
     /// The kernels' order: [output block of 16][tap][input][16].
     private func pack(
-        outputs: Int, inputs: Int, _ positions: [Taps.Position], _ bias: Bias, weight: (_ output: Int, _ input: Int, _ tap: Int) -> Float
+        outputs: Int, inputs: Int, _ positions: [Taps.Position], _ bias: Bias, macs: Int? = nil, weight: (_ output: Int, _ input: Int, _ tap: Int) -> Float
     ) throws -> DenseConvolution {
         var packed = try allocate(Float.self, outputs * inputs * positions.count)
         let weights = UnsafePointer(packed)
@@ -304,7 +316,7 @@ final class WeightLoader {
                 }
             }
         }
-        return DenseConvolution(taps: try taps(positions), inputChannels: inputs, outputChannels: outputs, weights: weights, bias: bias)
+        return DenseConvolution(taps: try taps(positions), inputChannels: inputs, outputChannels: outputs, weights: weights, bias: bias, macs: macs ?? outputs * inputs * positions.count)
     }
 
     private func taps(_ list: [Taps.Position]) throws -> Taps {

@@ -98,6 +98,25 @@ final class PatchCheckerboard: Network {
         memory = loader.memory
     }
 
+    var macsPerPixel: (encode: Double, decode: Double) {
+        let (latent, render) = (Double(Self.patchSide * Self.patchSide), Double(Self.cellSide * Self.cellSide))
+        func macs(_ layers: [DenseConvolution], per pixels: Double) -> Double { Double(layers.reduce(0) { $0 + $1.macs }) / pixels }
+        func macs(_ layer: UpsamplingConvolution, per pixels: Double) -> Double { macs(layer.phases, per: pixels) }
+        func macs(_ blocks: [ResidualBlock], per pixels: Double) -> Double { Double(blocks.reduce(0) { $0 + $1.macs }) / pixels }
+        let context = contextDepthwise.kernelSize * contextDepthwise.kernelSize * contextDepthwise.channels
+        // Half of the positions are the context's, the other half see it.
+        let entropy =
+            macs(hyperSynthesis[0], per: 16 * latent) + macs(hyperSynthesis[1], per: 4 * latent) + macs([hidden, parametersOut], per: latent)
+            + macs([contextIn, contextOut], per: 2 * latent) + Double(context) / (2 * latent)
+        let analysis =
+            macs([embedCore, embedTail, hyperAnalysis[0]], per: latent) + macs(analysisBlocks, per: latent) + macs([hyperAnalysis[1]], per: 4 * latent)
+            + macs([hyperAnalysis[2]], per: 16 * latent)
+        let synthesis =
+            macs(synthesisBlocks, per: latent) + macs(unembed, per: latent) + macs(grid, per: latent) + macs([renderIn, renderOut], per: render)
+            + macs(renderBlocks, per: render)
+        return (entropy + analysis, entropy + synthesis)
+    }
+
     func plan(width: Int, height: Int, threads: Int, encoder: Bool) -> any NetworkPlan {
         Plan(self, width: width, height: height, threads: threads, encoder: encoder)
     }

@@ -8,8 +8,8 @@ extension WeightLoader {
         var builder = ChengBuilder(loader: self, prefix: "g_a")
         for stage in 0 ..< 3 {
             try builder.add { try $0.residualBlockWithStride($1, stage == 0 ? 3 : channels, channels) }
-            try builder.add { try $0.residualBlock($1, channels) }
             if attention, stage == 1 { try builder.add { try $0.attention($1, channels) } }
+            try builder.add { try $0.residualBlock($1, channels) }
         }
         try builder.add { ConvolutionLayer(convolution: try $0.dense($1, channels, channels, kernelSize: 3), stride: 2) }
         if attention { try builder.add { try $0.attention($1, channels) } }
@@ -85,7 +85,7 @@ struct PlainResidualBlock: MapLayer {
 
     func apply(_ run: LayerRun, _ input: FeatureMap, to output: FeatureMap) {
         let hidden = run.chain([ConvolutionLayer(convolution: first, activation: .compressAI)], input, halo: second.taps.reach)
-        run.spans(output) { context, span, _ in
+        run.spans(output, macs: second.macs) { context, span, _ in
             second.apply(context, span, from: hidden, to: output, adding: input, .compressAI)
         }
     }
@@ -105,7 +105,7 @@ struct ResidualBlockWithStride: MapLayer {
         let hidden = run.chain([ConvolutionLayer(convolution: first, stride: 2, activation: .compressAI)], input, halo: second.taps.reach)
         ConvolutionLayer(convolution: second, norm: norm).apply(run, hidden, to: output)
         let channels = second.outputChannels
-        run.spans(output, scratch: ThreadTeam.spanLength * channels) { context, span, sums in
+        run.spans(output, scratch: ThreadTeam.spanLength * channels, macs: skip.macs) { context, span, sums in
             skip.apply(context, span, from: input, stride: 2, output: sums, outputStep: channels)
             let target = output.at(span.row, span.start)
             context.kernels.add(channels, target, output.step, sums, channels, target, output.step, span.count)
@@ -128,7 +128,7 @@ struct ResidualBlockUpsampling: MapLayer {
         let hidden = run.chain([UpsamplingLayer(upsampling: subpixel, activation: .compressAI)], input, halo: convolution.taps.reach)
         ConvolutionLayer(convolution: convolution, norm: norm).apply(run, hidden, to: output)
         let channels = convolution.outputChannels
-        run.spans(input, scratch: ThreadTeam.spanLength * channels) { context, span, sums in
+        run.spans(input, scratch: ThreadTeam.spanLength * channels, macs: skip.phases.reduce(0) { $0 + $1.macs }) { context, span, sums in
             for (phase, part) in skip.phases.enumerated() {
                 part.apply(context, span, from: input, output: sums, outputStep: channels)
                 let target = output.at(2 * span.row + phase / 2, 2 * span.start + phase % 2)
@@ -149,7 +149,7 @@ struct ResidualUnit: MapLayer {
     func apply(_ run: LayerRun, _ input: FeatureMap, to output: FeatureMap) {
         let hidden = run.chain([ConvolutionLayer(convolution: narrow, activation: .relu)], input, halo: middle.taps.reach)
         let channels = middle.outputChannels
-        run.spans(output, scratch: ThreadTeam.spanLength * channels) { context, span, sums in
+        run.spans(output, scratch: ThreadTeam.spanLength * channels, macs: middle.macs + wide.macs) { context, span, sums in
             middle.apply(context, span, from: hidden, output: sums, outputStep: channels, activation: .relu)
             wide.apply(
                 context, input: sums, inputStep: channels, output: output.at(span.row, span.start), outputStep: output.step, count: span.count,
@@ -171,7 +171,7 @@ struct AttentionBlock: MapLayer {
         let trunk = run.chain(trunk, input)
         let mask = run.chain(mask, input)
         let channels = last.outputChannels
-        run.spans(output, scratch: ThreadTeam.spanLength * channels) { context, span, gates in
+        run.spans(output, scratch: ThreadTeam.spanLength * channels, macs: last.macs) { context, span, gates in
             last.apply(context, span, from: mask, output: gates, outputStep: channels)
             context.kernels.gate(
                 channels, input.at(span.row, span.start), input.step, trunk.at(span.row, span.start), trunk.step, gates, channels, output.at(span.row, span.start),

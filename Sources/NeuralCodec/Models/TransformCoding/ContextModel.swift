@@ -95,7 +95,7 @@ struct SpatialContext: ContextModel {
         if checkerboard {
             for pass in 0 ..< 2 {
                 // The number of columns is even.
-                try coder.pass(run, lines: rebuilt.rows, length: rebuilt.columns / 2, scratch: scratchCount) {
+                try coder.pass(run, lines: rebuilt.rows, length: rebuilt.columns / 2, scratch: scratchCount, macs: macs(seesContext: pass == 1)) {
                     PositionLine(row: $0, column: ($0 + pass) & 1, columnStep: 2, count: rebuilt.columns / 2)
                 } parameters: { parameters($0, $1, $2, hidden, rebuilt, seesContext: pass == 1) }
             }
@@ -104,7 +104,7 @@ struct SpatialContext: ContextModel {
                 // Rows r with 0 <= wave - 3 r < columns.
                 let first = max(0, (wave - rebuilt.columns + 3) / 3)
                 let last = min(rebuilt.rows - 1, wave / 3)
-                try coder.pass(run, lines: 1, length: last - first + 1, scratch: scratchCount) { _ in
+                try coder.pass(run, lines: 1, length: last - first + 1, scratch: scratchCount, macs: macs(seesContext: true)) { _ in
                     PositionLine(row: first, column: wave - 3 * first, rowStep: 1, columnStep: -3, count: last - first + 1)
                 } parameters: { parameters($0, $1, $2, hidden, rebuilt, seesContext: true) }
             }
@@ -114,6 +114,8 @@ struct SpatialContext: ContextModel {
     /// Two buffers of the widest layer.
     private var bufferCount: Int { ThreadTeam.spanLength * ([contextPrediction, ofPrior] + rest).map(\.outputChannels).max()! }
     private var scratchCount: Int { 2 * bufferCount }
+
+    private func macs(seesContext: Bool) -> Int { (seesContext ? contextPrediction.macs + ofContext.macs : 0) + rest.reduce(0) { $0 + $1.macs } }
 
     private func parameters(
         _ context: LayerContext, _ line: PositionLine, _ scratch: UnsafeMutablePointer<Float>, _ hidden: FeatureMap, _ rebuilt: FeatureMap, seesContext: Bool

@@ -33,12 +33,13 @@ final class LatentCoder {
         self.clock = clock
     }
 
-    /// One pass: `lines` lines of `length` positions, some channels of each. The coding order is that of the lines, their positions, and the channels.
+    /// One pass: `lines` lines of `length` positions, some channels of each; `macs`: of a position. The coding order is that of the lines, their positions, and the channels.
     func pass(
-        _ run: LayerRun, lines: Int, length: Int, channels: Range<Int>? = nil, scratch: Int, line: (_ index: Int) -> PositionLine, parameters: ParameterSource
+        _ run: LayerRun, lines: Int, length: Int, channels: Range<Int>? = nil, scratch: Int, macs: Int = 0, line: (_ index: Int) -> PositionLine, parameters: ParameterSource
     ) throws {
         let channels = channels ?? 0 ..< network.latentChannels
         let span = run.spanLength(lines: lines, length: length)
+        run.count(macs: macs * lines * length)
         let (start, parts) = (count, (length + span - 1) / span)
         run.each(lines * parts, scratch: scratch) { context, index, scratch in
             let (row, first) = (index / parts, index % parts * span)

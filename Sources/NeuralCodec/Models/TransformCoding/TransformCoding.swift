@@ -43,7 +43,8 @@ final class TransformCoding: Network {
             synthesis = try loader.chengSynthesis(N, attention: attention)
         }
         let kind = try parameters.choice("context", Context.self)
-        let order: WeightLoader.OutputOrder = kind == .none ? .halvesSwapped : .file
+        // Spatial contexts see the prior through another layer; the others take it as means and scales.
+        let order: WeightLoader.OutputOrder = kind == .checkerboard || kind == .autoregressive ? .file : .halvesSwapped
         switch try parameters.choice("hyper", Hyper.self) {
         case .none: hyper = nil
         case .scale: hyper = try .scale(loader, channels: N, latentChannels: M)
@@ -62,6 +63,7 @@ final class TransformCoding: Network {
             (ones, zeros) = (thresholds, thresholds)
             padding = latentSide
             memory = loader.memory
+            try loader.checkAllRead()
             return
         }
         switch kind {
@@ -69,6 +71,11 @@ final class TransformCoding: Network {
         case .checkerboard, .autoregressive:
             guard !hyper.magnitudes else { throw CodecError(.badModel, "hyperparameter 'hyper' is 'scale', which has no means for a context model") }
             context = try SpatialContext(loader, latentChannels: M, checkerboard: kind == .checkerboard)
+        case .channelWise:
+            guard !hyper.magnitudes else { throw CodecError(.badModel, "hyperparameter 'hyper' is 'scale', which has no means for a context model") }
+            context = try ChannelwiseContext(
+                loader, slices: try parameters.slices("slices", of: M), mostSupport: try parameters.count("max_support_slices", 0...256),
+                widths: try parameters.widths("context_widths"), kernelSize: try parameters.kernelSize("context_kernel"))
         }
         hyperTables = try .factorizedPrior(loader, channels: hyper.hyperChannels)
         medians = UnsafePointer(try loader.floats("prior.medians", [hyper.hyperChannels]))
@@ -80,6 +87,7 @@ final class TransformCoding: Network {
         (ones, zeros) = (UnsafePointer(constants), UnsafePointer(constants + M))
         padding = 4 * latentSide
         memory = loader.memory
+        try loader.checkAllRead()
     }
 
     func plan(width: Int, height: Int, threads: Int, encoder: Bool) -> any NetworkPlan {
@@ -95,7 +103,7 @@ final class TransformCoding: Network {
     }
 
     private enum Context: String, CaseIterable {
-        case none, checkerboard, autoregressive
+        case none, checkerboard, autoregressive, channelWise = "channel-wise"
     }
 }
 
@@ -110,6 +118,34 @@ private struct Hyperparameters {
         guard let value = json[name]?.integer, (16...4096).contains(value), value % 16 == 0 else {
             throw CodecError(.badModel, "hyperparameter '\(name)' is not a multiple of 16 in 16...4096")
         }
+        return value
+    }
+
+    /// At most 64 hidden layers' widths.
+    func widths(_ name: String) throws -> [Int] {
+        guard let values = json[name]?.integers, values.count <= 64, values.allSatisfy({ (16...4096).contains($0) && $0 % 16 == 0 }) else {
+            throw CodecError(.badModel, "hyperparameter '\(name)' is not a list of at most 64 multiples of 16 in 16...4096")
+        }
+        return values
+    }
+
+    /// Channels of slices, which make `total` together.
+    func slices(_ name: String, of total: Int) throws -> [Int] {
+        let values = try widths(name)
+        guard !values.isEmpty, values.reduce(0, +) == total else { throw CodecError(.badModel, "hyperparameter '\(name)' does not add up to \(total)") }
+        return values
+    }
+
+    func count(_ name: String, _ range: ClosedRange<Int>) throws -> Int {
+        guard let value = json[name]?.integer, range.contains(value) else {
+            throw CodecError(.badModel, "hyperparameter '\(name)' is not in \(range.lowerBound)...\(range.upperBound)")
+        }
+        return value
+    }
+
+    func kernelSize(_ name: String) throws -> Int {
+        let value = try count(name, 1...7)
+        guard value % 2 == 1 else { throw CodecError(.badModel, "hyperparameter '\(name)' is not odd") }
         return value
     }
 

@@ -21,6 +21,8 @@ extension TransformCoding {
         let symbols: Planned<Int32>
         let indices: Planned<UInt8>
         let layers: PlannedRun
+        /// On maps that are only laid out.
+        let stages: Stages
 
         init(_ network: TransformCoding, width: Int, height: Int, threads: Int, encoder: Bool) {
             self.network = network
@@ -52,9 +54,31 @@ extension TransformCoding {
                 prior: prior?.rehearsed)
             layers = PlannedRun(&plan, threads: threads) { run in stages.rehearse(run) }
             size = plan.size
+            self.stages = stages
         }
 
         func session(_ resources: CallResources) -> any NetworkSession { Session(self, resources) }
+    }
+
+    var macsPerPixel: (encode: Double, decode: Double) {
+        let side = 16 * padding  // no pixel is padding, and few layers see a border
+        let stages = Plan(self, width: side, height: side, threads: 1, encoder: true).stages
+        func macs(_ steps: (LayerRun) -> Void) -> Double {
+            let run = LayerRun()
+            steps(run)
+            return Double(run.macs) / Double(side * side)
+        }
+        let entropy = macs {
+            stages.hyperSynthesise($0)
+            stages.rehearseContext($0)
+        }
+        return (
+            encode: entropy + macs {
+                stages.analyse($0)
+                stages.hyperAnalyse($0) { _ in }
+            },
+            decode: entropy + macs(stages.synthesise)
+        )
     }
 
     /// The steps of a call, on maps that are real or only laid out.
@@ -72,10 +96,13 @@ extension TransformCoding {
                 hyperAnalyse(run) { _ in }
             }
             hyperSynthesise(run)
-            // Errors come from streams only.
-            let coder = LatentCoder(network, rebuilt: rebuilt, latents: nil, symbols: .init(bitPattern: 64)!, indices: .init(bitPattern: 64)!)
-            try? runContext(run, coder)
+            rehearseContext(run)
             synthesise(run)
+        }
+
+        func rehearseContext(_ run: LayerRun) {
+            let coder = LatentCoder(network, rebuilt: rebuilt, latents: nil, symbols: .init(bitPattern: 64)!, indices: .init(bitPattern: 64)!)
+            try? runContext(run, coder)  // errors come from streams only
         }
 
         func analyse(_ run: LayerRun) { run.chain(network.analysis, picture, to: latents!) }
