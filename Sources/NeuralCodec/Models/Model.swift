@@ -13,6 +13,10 @@ public final class Model: @unchecked Sendable {
     /// SHA-256 over everything that can change bytes or pixels (docs/format.md, "Model files"); files carry the first 8 bytes.
     public let hash: [UInt8]
     public let parameterCount: Int
+    /// Widths and choices of the network: a JSON object.
+    public let hyperparameters: String
+    /// How latents become integers, for instance "scalar".
+    public let quantizer: String
 
     let network: any Network
     let workspaces = WorkspacePool()
@@ -52,7 +56,14 @@ public final class Model: @unchecked Sendable {
             throw CodecError(.badModel, "the model's quantizer or padding rule is unknown")
         }
         parameterCount = loader.parameterCount
+        self.hyperparameters = text
+        quantizer = metadata["quantizer"] ?? ""
     }
+
+    /// Multiply-accumulates for each pixel: to encode at a given rate, and to decode.
+    public var macsPerPixel: (encode: Double, decode: Double) { network.macsPerPixel }
+    /// All rates from one model; otherwise quality does not matter.
+    public var hasVariableRate: Bool { !network.qualityMap.isEmpty }
 
     /// The default model, part of the library; loaded once a process. A load that failed, for want of memory, is tried again.
     public static func embedded() throws -> Model {
