@@ -5,7 +5,7 @@ import NeuralCodec
 
 struct Lattice: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Lattices to quantize with.", subcommands: [LatticeList.self, LatticeInfo.self])
+        abstract: "Lattices to quantize with.", subcommands: [LatticeList.self, LatticeInfo.self, LatticeLearn.self])
 }
 
 struct LatticeList: ParsableCommand {
