@@ -301,7 +301,7 @@ typedef enum nc_coordinate_model {
 /* Where a descent begins. */
 typedef enum nc_lattice_start {
     NC_START_IDENTITY = 0,
-    NC_START_PRINCIPAL_AXES = 1,  /* eigenvectors of the samples' covariance; not with NC_SEARCH_EXACT, which rotations do not matter to */
+    NC_START_PRINCIPAL_AXES = 1,  /* eigenvectors of the samples' covariance; with NC_SEARCH_EXACT only for large steps, as rotations do not matter else */
     NC_START_CLASSICAL = 2,       /* the best lattice by name, or product of such, in so many dimensions; with NC_SEARCH_EXACT */
     NC_START_RANDOM = 3
 } nc_lattice_start;

@@ -77,7 +77,9 @@ struct LatticeLearn: ParsableCommand {
     func validate() throws {
         guard (0...1024).contains(threads) else { throw ValidationError("--threads \(threads) is not in 0...1024") }
         guard scale > 0, scale.isFinite else { throw ValidationError("--scale \(scale) is not positive and finite") }
-        guard dimension.map({ (1...Quantizer.mostDimensions).contains($0) }) ?? true else { throw ValidationError("--dimension \(dimension!) is not in 1...\(Quantizer.mostDimensions)") }
+        if let dimension, !(1...Quantizer.mostDimensions).contains(dimension) {
+            throw ValidationError("--dimension \(dimension) is not in 1...\(Quantizer.mostDimensions)")
+        }
         guard search == .exact || nodeLimit == nil else { throw ValidationError("--node-limit is for --search exact") }
         guard search == .exact || !noClassicalStart else { throw ValidationError("--no-classical-start is for --search exact") }
         guard orthogonalityWeight == nil || orthogonality == .penalty || (orthogonality == nil && search == .babai) else {

@@ -106,6 +106,17 @@ final class LatticeLearningTests: XCTestCase {
         XCTAssertEqual(classical.report.exact.secondMoment, 929.0 / 12960, accuracy: 2e-4)
     }
 
+    func testLargeSteps() throws {
+        let large = slanted.map { $0 / 8 }
+        let rounding = try learn(large, 2), closest = try learn(large, 2) { $0.search = .exact(nodeLimit: 0) }
+        XCTAssertLessThan(rounding.report.scalar.chainedRate, 2)
+        // Decorrelated coordinates still cost less, and err less where most are 0.
+        XCTAssertLessThan(rounding.report.babai.rate, rounding.report.scalar.rate - 0.1)
+        XCTAssertLessThan(rounding.report.babai.distortion, rounding.report.scalar.distortion)
+        // Nothing that rounding is good for is lost to the exact search.
+        XCTAssertLessThan(closest.report.objective, rounding.report.objective + 0.02)
+    }
+
     func testLaplaceModelSeparatesSources() throws {
         // Peaked sources of equal variance, turned: the covariance is a multiple of I, and principal axes mean nothing.
         var numbers = SplitMix64(3)
@@ -162,7 +173,9 @@ final class LatticeLearningTests: XCTestCase {
 
     func testSeedAndThreads() throws {
         for search: LatticeSearch in [.babai, .nearestPlane, .exact(nodeLimit: 0)] {
-            func basis(_ threads: Int, _ seed: UInt64) throws -> [Float] { try learn(slanted, 2) { ($0.search, $0.threads, $0.seed, $0.steps, $0.classicalStart) = (search, threads, seed, 60, false) }.basis }
+            func basis(_ threads: Int, _ seed: UInt64) throws -> [Float] {
+                try learn(slanted, 2) { ($0.search, $0.threads, $0.seed, $0.steps, $0.classicalStart) = (search, threads, seed, 60, false) }.basis
+            }
             let first = try basis(1, 1)
             for threads in [2, 5, 0] { XCTAssertEqual(try basis(threads, 1), first) }
             for path in availablePaths { XCTAssertEqual(try withPath(path) { try basis(0, 1) }, first, path) }

@@ -15,11 +15,13 @@ struct LatticeJudge {
         scalar = try Self.figures(Self.outcome(unit, .babai, samples, options), secondMoment: 1.0 / 12)
     }
 
-    /// What is to be least: rate + lambda * distortion / scale^2 with the search of the options. For the exact search and steps that are small against the samples, two bits a
-    /// value or more, the volume decides the rate and the lattice alone the error: the latter is then measured for points spread evenly, because samples would have to be
+    /// Whether steps are small against the samples: two bits a value or more.
+    var isFine: Bool { scalar.chainedRate >= 2 }
+
+    /// What is to be least: rate + lambda * distortion / scale^2 with the search of the options. For the exact search and small steps, the volume decides the rate and the lattice alone the error: the latter is then measured for points spread evenly, because samples would have to be
     /// many to tell lattices apart.
     func objective(_ rows: [Float]) throws -> Double {
-        if options.isExact && scalar.chainedRate >= 2 { return scalar.chainedRate + options.lambda * (try secondMoment(rows, options.exactSearch)) }
+        if options.isExact && isFine { return scalar.chainedRate + options.lambda * (try secondMoment(rows, options.exactSearch)) }
         let outcome = try Self.outcome(rows, options.isExact ? options.exactSearch : options.search, samples, options)
         return objective(distortion: outcome.distortion, rate: try options.isExact ? outcome.indices.chainedRate() : outcome.indices.rate())
     }
@@ -64,7 +66,9 @@ struct LatticeJudge {
         let proven = flags.bytes.bindMemory(to: UInt8.self)
         return try samples.withHeldOut { vectors in
             let values = points.bytes.bindMemory(to: Float.self)
-            try quantizer.quantize(vectors, points: values.baseAddress!, indices: indices.bytes.bindMemory(to: Int32.self).baseAddress!, proven: proven.baseAddress!, threads: options.threads)
+            try quantizer.quantize(
+                vectors, points: values.baseAddress!, indices: indices.bytes.bindMemory(to: Int32.self).baseAddress!, proven: proven.baseAddress!,
+                threads: options.threads)
             var errors = SquareMatrix(n), error = [Double](repeating: 0, count: n)
             for vector in 0 ..< count {
                 for i in 0 ..< n { error[i] = Double(vectors[vector * n + i]) - Double(values[vector * n + i]) }

@@ -25,7 +25,7 @@ final class LatticeLearner {
 
     func learn() throws -> LearnedLattice {
         var numbers = SplitMix64(options.seed)
-        let starts = LatticeStarts(samples: samples, options: options).list
+        let starts = LatticeStarts(dimension: n, options: options, fine: judge.isFine).list
         for (index, start) in starts.enumerated() {
             try descend(from: start, first: index * options.steps, of: starts.count * options.steps + 1, &numbers)
         }

@@ -57,7 +57,8 @@ public struct LatticeLearning {
     public var steps = 600
     public var batch = 256
     public var rate = 0.02
-    /// Descents: from the identity, the principal axes (not for the exact search), a classical lattice (the exact search only) and random bases, in this order.
+    /// Descents: from the identity, the principal axes (for the exact search only where the integers cost less than two bits a value), a classical lattice (the exact search
+    /// only) and random bases, in this order.
     public var starts = 4
     public var classicalStart = true
     public var seed: UInt64 = 1

@@ -5,10 +5,11 @@ import CKernels
 struct LatticeStarts {
     let list: [LatticeStart]
 
-    init(samples: LatticeSamples, options: LatticeLearning) {
-        // The exact search does not care for rotations, and only there has a classical lattice something to give.
-        var starts: [LatticeStart] = options.isExact ? [.identity] : [.identity, .principalAxes]
-        if options.isExact && options.classicalStart && samples.n > 1 { starts.append(.classical) }
+    /// `fine`: steps are small against the samples.
+    init(dimension: Int, options: LatticeLearning, fine: Bool) {
+        // With small steps the exact search does not care for rotations. Only there has a classical lattice something to give.
+        var starts: [LatticeStart] = options.isExact && fine ? [.identity] : [.identity, .principalAxes]
+        if options.isExact && options.classicalStart && dimension > 1 { starts.append(.classical) }
         while starts.count < options.starts { starts.append(.random) }
         list = Array(starts.prefix(options.starts))
     }

@@ -188,7 +188,8 @@ class Quantizer:
         condition_limit: greatest ratio of the basis' singular values; None is 10, and 1000 for "exact".
         model: what coordinates are taken to be like: "gaussian", or "laplace" for peaked ones with long tails.
         steps, batch, learning_rate: steps of a descent, samples of a step, and the rate of the first step, which falls to 0.
-        starts: descents from the identity, the principal axes (not for "exact"), a classical lattice ("exact" only, and if classical_start), random bases.
+        starts: descents from the identity, the principal axes (for "exact" only where steps are large), a classical lattice ("exact" only, and if
+            classical_start), random bases.
         The same samples and options give the same basis on every machine, with any number of threads.
         progress: as for `neuralcodec.encode`.
 
