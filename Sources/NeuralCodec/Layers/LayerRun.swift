@@ -94,11 +94,28 @@ final class LayerRun {
         context.team.run(count) { index, worker in body(context, index, scratchMemory[worker]) }
     }
 
+    /// `count` channels of a map, or all, from one place to another.
+    func copy(_ source: FeatureMap, from: Int = 0, to target: FeatureMap, at: Int, _ count: Int? = nil) {
+        let count = count ?? source.channels
+        spans(source) { _, span, _ in
+            for position in span.start ..< span.start + span.count {
+                (target.at(span.row, position) + at).update(from: source.at(span.row, position) + from, count: count)
+            }
+        }
+    }
+
     func count(macs: Int) { self.macs += macs }
 
     /// Runs `body` once, on the calling thread, unless this is a rehearsal.
     func once(_ body: (_ context: LayerContext) throws -> Void) rethrows {
         if let context { try body(context) }
+    }
+
+    /// The same with scratch memory for all workers.
+    func once(scratch: Int, macs: Int, _ body: (_ context: LayerContext, _ scratch: WorkerScratch) -> Void) {
+        scratchCount = max(scratchCount, scratch)
+        self.macs += macs
+        if let context, let scratchMemory { body(context, scratchMemory) }
     }
 
     /// Positions of a task where there are `lines` lines of `length`: if there are fewer lines than threads, the threads share them.

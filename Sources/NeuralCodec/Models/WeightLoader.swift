@@ -252,11 +252,11 @@ final class WeightLoader {
         LayerNorm(channels: channels, weight: try floats("\(name).weight", [channels]), bias: try floats("\(name).bias", [channels]))
     }
 
-    /// NAME.qkv, NAME.proj and NAME.relative_position_bias_table ((2 window - 1)^2, heads), as Swin Transformer has them: the bias of a query at (r, c) and a key at
-    /// (s, d) of a window stands in row (r - s + window - 1) * (2 window - 1) + c - d + window - 1.
-    func windowAttention(_ name: String, _ channels: Int, heads: Int, window: Int) throws -> WindowAttention {
+    /// Self-attention in windows: NAME.qkv, NAME.proj and NAME.relative_position_bias_table ((2 window - 1)^2, heads), as Swin Transformer has them, or what `names` says.
+    /// The bias of a query at (r, c) and a key at (s, d) of a window stands in row (r - s + window - 1) * (2 window - 1) + c - d + window - 1.
+    func windowAttention(_ name: String, _ channels: Int, heads: Int, window: Int, names: AttentionNames = .swin) throws -> WindowAttention {
         let (tokens, side) = (window * window, 2 * window - 1)
-        let (memory, table) = try temporary("\(name).relative_position_bias_table", [side * side, heads])
+        let (memory, table) = try temporary("\(name).\(names.bias)", names.headsFirst ? [heads, side, side] : [side * side, heads])
         defer { withExtendedLifetime(memory) {} }
         let bias = try allocate(Float.self, heads * tokens * tokens)
         for head in 0 ..< heads {
@@ -264,13 +264,23 @@ final class WeightLoader {
                 for key in 0 ..< tokens {
                     let row = query / window - key / window + window - 1
                     let column = query % window - key % window + window - 1
-                    bias[(head * tokens + query) * tokens + key] = table[(row * side + column) * heads + head]
+                    let place = row * side + column
+                    bias[(head * tokens + query) * tokens + key] = table[names.headsFirst ? head * side * side + place : place * heads + head]
                 }
             }
         }
         return WindowAttention(
-            heads: heads, window: window, queryKeyValue: try linear("\(name).qkv", channels, 3 * channels), projection: try linear("\(name).proj", channels, channels),
-            bias: bias)
+            heads: heads, window: window, queryKeyValue: try linear("\(name).\(names.queryKeyValue)", channels, 3 * channels),
+            projection: try linear("\(name).\(names.projection)", channels, channels), bias: bias)
+    }
+
+    struct AttentionNames {
+        let queryKeyValue, projection, bias: String
+        /// The bias table is (heads, 2 window - 1, 2 window - 1).
+        let headsFirst: Bool
+
+        static let swin = AttentionNames(queryKeyValue: "qkv", projection: "proj", bias: "relative_position_bias_table", headsFirst: false)
+        static let tcm = AttentionNames(queryKeyValue: "embedding_layer", projection: "linear", bias: "relative_position_params", headsFirst: true)
     }
 
     func depthwise(_ name: String, _ channels: Int, kernelSize: Int) throws -> DepthwiseConvolution {

@@ -5,7 +5,7 @@ import CKernels
 /// convolutions, sub-pixel convolutions, and attention modules in one of the two. Tensors as in CompressAI's cheng2020-anchor and cheng2020-attn.
 extension WeightLoader {
     func chengAnalysis(_ channels: Int, attention: Bool) throws -> [any MapLayer] {
-        var builder = ChengBuilder(loader: self, prefix: "g_a")
+        var builder = SequenceBuilder(loader: self, prefix: "g_a")
         for stage in 0 ..< 3 {
             try builder.add { try $0.residualBlockWithStride($1, stage == 0 ? 3 : channels, channels) }
             if attention, stage == 1 { try builder.add { try $0.attention($1, channels) } }
@@ -17,11 +17,11 @@ extension WeightLoader {
     }
 
     func chengSynthesis(_ channels: Int, attention: Bool) throws -> [any MapLayer] {
-        var builder = ChengBuilder(loader: self, prefix: "g_s")
+        var builder = SequenceBuilder(loader: self, prefix: "g_s")
         if attention { try builder.add { try $0.attention($1, channels) } }
         for stage in 0 ..< 3 {
             try builder.add { try $0.residualBlock($1, channels) }
-            try builder.add { try $0.residualBlockUpsampling($1, channels) }
+            try builder.add { try $0.residualBlockUpsampling($1, channels, channels) }
             if attention, stage == 1 { try builder.add { try $0.attention($1, channels) } }
         }
         try builder.add { try $0.residualBlock($1, channels) }
@@ -40,11 +40,11 @@ extension WeightLoader {
             norm: try gdn("\(name).gdn", outputs), skip: try dense("\(name).skip", inputs, outputs))
     }
 
-    func residualBlockUpsampling(_ name: String, _ channels: Int) throws -> ResidualBlockUpsampling {
+    func residualBlockUpsampling(_ name: String, _ inputs: Int, _ outputs: Int) throws -> ResidualBlockUpsampling {
         ResidualBlockUpsampling(
-            subpixel: try shuffled("\(name).subpel_conv.0", channels, 4 * channels, factor: 2, kernelSize: 3),
-            convolution: try dense("\(name).conv", channels, channels, kernelSize: 3), norm: try gdn("\(name).igdn", channels, inverse: true),
-            skip: try shuffled("\(name).upsample.0", channels, 4 * channels, factor: 2, kernelSize: 3))
+            subpixel: try shuffled("\(name).subpel_conv.0", inputs, 4 * outputs, factor: 2, kernelSize: 3),
+            convolution: try dense("\(name).conv", outputs, outputs, kernelSize: 3), norm: try gdn("\(name).igdn", outputs, inverse: true),
+            skip: try shuffled("\(name).upsample.0", inputs, 4 * outputs, factor: 2, kernelSize: 3))
     }
 
     func attention(_ name: String, _ channels: Int) throws -> AttentionBlock {
@@ -56,22 +56,6 @@ extension WeightLoader {
         return AttentionBlock(
             trunk: try (0 ..< 3).map { try unit("\(name).conv_a.\($0)") }, mask: try (0 ..< 3).map { try unit("\(name).conv_b.\($0)") },
             last: try dense("\(name).conv_b.3", channels, channels))
-    }
-}
-
-/// Numbers the layers of a CompressAI `Sequential`.
-private struct ChengBuilder {
-    let loader: WeightLoader
-    let prefix: String
-    private(set) var layers: [any MapLayer] = []
-
-    init(loader: WeightLoader, prefix: String) {
-        self.loader = loader
-        self.prefix = prefix
-    }
-
-    mutating func add(_ make: (_ loader: WeightLoader, _ name: String) throws -> any MapLayer) rethrows {
-        layers.append(try make(loader, "\(prefix).\(layers.count)"))
     }
 }
 
@@ -167,9 +151,12 @@ struct AttentionBlock: MapLayer {
 
     func shape(of input: MapShape) -> MapShape { input }
 
-    func apply(_ run: LayerRun, _ input: FeatureMap, to output: FeatureMap) {
+    func apply(_ run: LayerRun, _ input: FeatureMap, to output: FeatureMap) { apply(run, input, masking: input, to: output) }
+
+    /// The mask may see another map than the trunk.
+    func apply(_ run: LayerRun, _ input: FeatureMap, masking masked: FeatureMap, to output: FeatureMap) {
         let trunk = run.chain(trunk, input)
-        let mask = run.chain(mask, input)
+        let mask = run.chain(mask, masked)
         let channels = last.outputChannels
         run.spans(output, scratch: ThreadTeam.spanLength * channels, macs: last.macs) { context, span, gates in
             last.apply(context, span, from: mask, output: gates, outputStep: channels)

@@ -125,7 +125,10 @@ extension TransformCoding {
 
         func hyperSynthesise(_ run: LayerRun) {
             guard let hyper = network.hyper, let hyperRebuilt, let prior else { return }
-            run.chain(hyper.synthesis, hyperRebuilt, to: prior)
+            guard let scaleSynthesis = hyper.scaleSynthesis else { return run.chain(hyper.synthesis, hyperRebuilt, to: prior) }
+            for (layers, channel) in [(hyper.synthesis, 0), (scaleSynthesis, network.latentChannels)] {
+                run.temporarily { run.copy(run.chain(layers, hyperRebuilt), to: prior, at: channel) }
+            }
         }
 
         func runContext(_ run: LayerRun, _ coder: LatentCoder) throws {
