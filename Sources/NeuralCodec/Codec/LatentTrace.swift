@@ -11,11 +11,14 @@ package final class LatentTrace: @unchecked Sendable {
     package var means: [Float] { Array(meanValues) }
     package var logScales: [Float] { Array(logScaleValues) }
     package var symbols: [Int32] { Array(symbolValues) }
+    /// Latents with their gain, less their means: what is rounded to symbols.
+    package var residuals: [Float] { Array(residualValues) }
 
     // Threads write side by side into these, which arrays do not allow; spans never overlap.
     private var meanValues = UnsafeMutableBufferPointer<Float>(start: nil, count: 0)
     private var logScaleValues = UnsafeMutableBufferPointer<Float>(start: nil, count: 0)
     private var symbolValues = UnsafeMutableBufferPointer<Int32>(start: nil, count: 0)
+    private var residualValues = UnsafeMutableBufferPointer<Float>(start: nil, count: 0)
 
     package init() {}
 
@@ -25,6 +28,7 @@ package final class LatentTrace: @unchecked Sendable {
         meanValues.deallocate()
         logScaleValues.deallocate()
         symbolValues.deallocate()
+        residualValues.deallocate()
     }
 
     func keepLatents(_ call: Call) {
@@ -37,6 +41,7 @@ package final class LatentTrace: @unchecked Sendable {
         meanValues = .allocate(capacity: count)
         logScaleValues = .allocate(capacity: count)
         symbolValues = .allocate(capacity: count)
+        residualValues = .allocate(capacity: count)
     }
 
     func keepParameters(_ part: PassSpan, _ factors: RateFactors, _ meanMap: FeatureMap) {
@@ -47,6 +52,7 @@ package final class LatentTrace: @unchecked Sendable {
             for channel in 0 ..< channels {
                 meanValues[target + channel] = mean[channel]
                 logScaleValues[target + channel] = raw[channel] + factors.logScale[channel]
+                residualValues[target + channel] = latents[target + channel] * factors.gain[channel] - mean[channel]
             }
         }
     }
