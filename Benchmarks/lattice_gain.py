@@ -73,19 +73,18 @@ def on_basis(rows, search, correlation):
     return codec
 
 
-def quiet_as_scalars(name, n):
-    """The lattice where all of a block is busy, scalars elsewhere. The decoder knows the deviations, so which is which."""
-    make = unit(name, n)
+def quiet_as_scalars(codec):
+    """The codec where all of a block is busy, scalars elsewhere. The decoder knows the deviations, so which is which."""
 
-    def codec(x, deviations, step):
+    def both(x, deviations, step):
         busy = deviations.min(axis=1) >= QUIET * step
         points, bits = np.empty(x.shape, np.float32), 0
-        for part, q in ((busy, make(step)), (~busy, Quantizer("scalar", scale=step))):
-            points[part], size = coded(q, x[part], deviations[part], deviations[part], step == 1)
+        for part, one in ((busy, codec), (~busy, scalar)):
+            points[part], size = one(x[part], deviations[part], step)
             bits += size
         return points, bits
 
-    return codec
+    return both
 
 
 def transformed_deviations(deviations, correlation, matrix):
@@ -260,36 +259,35 @@ def on_latents(latents, quality, results):
     summary = {}
     for where, (values, blocks) in groupings.items():
         data = {n: halves_of(values, blocks, n) for n in BLOCKS}
-        reference = {"scalar": curve(scalar, data[8], LATENT_STEPS)}
-        controls = {"scalar, dead zone": curve(scalar_with_dead_zone, data[8], LATENT_STEPS)} | (learned_on(data[LEARNED]) if where == "neighbours" else {})
-        for mixed in (False, True):
-            curves = dict(reference)
-            for label, name in LATTICES.items():
-                n = Quantizer(name).dimension
-                curves[label] = curve((quiet_as_scalars if mixed else lattice)(name, n), data[n], LATENT_STEPS)
+        reference = curve(scalar, data[8], LATENT_STEPS)
+        codecs = {label: (lattice(name, Quantizer(name).dimension), Quantizer(name).dimension) for label, name in LATTICES.items()}
+        if where == "neighbours":
+            codecs |= fitted(*data[LEARNED][0])
+        for mixed in (False,) if where == "channels as stored" else (False, True):
+            curves = {"scalar": reference}
+            for label, (codec, n) in codecs.items():
+                curves[label] = curve(quiet_as_scalars(codec) if mixed else codec, data[n], LATENT_STEPS)
+            if not mixed:
+                curves["scalar, dead zone"] = curve(scalar_with_dead_zone, data[8], LATENT_STEPS)
             title = f"latents, quality {quality}, {where}" + (f", blocks with a deviation below {QUIET} steps to scalars" if mixed else "")
-            report(title, curves if mixed else curves | controls, [1, 2, 3], 2, results)
+            report(title, curves, [1, 2, 3], 2, results)
             summary[where, mixed] = results[-1]
     return summary
 
 
-def learned_on(halves):
-    """A linear layer and learned lattices for blocks of neighbours, fitted to those that are busy."""
-    (fit, deviations), _ = halves
+def fitted(x, deviations):
+    """{label: (codec, n)} of a linear layer and learned lattices for blocks like those that are busy."""
     busy = deviations.min(axis=1) >= QUIET
     if busy.sum() < 1000:
         print("(the linear layer and learned lattices are left out: too few blocks to fit them)")
         return {}
-    _, axes = np.linalg.eigh(np.cov(fit[busy].T))
-    normal = fit[busy] / deviations[busy]
+    normal = x[busy] / deviations[busy]
     correlation = normal.T @ normal / len(normal)
     strength = np.abs(correlation - np.diag(np.diag(correlation))).max()
-    print(f"\nneighbours' residuals, divided by their deviations, correlate by {strength:.3f} at most")
-    turned = [((x @ axes).astype(np.float32), transformed_deviations(d, correlation, axes)) for x, d in halves]
-    curves = {f"linear layer {LEARNED}, scalar": curve(scalar, turned, LATENT_STEPS)}
-    for label, (rows, search) in learned(fit[busy][:20000], str(LEARNED)).items():
-        curves[label] = curve(on_basis(rows, search, correlation), halves, LATENT_STEPS)
-    return curves
+    print(f"\nbusy neighbours, divided by their deviations, correlate by {strength:.3f} at most")
+    _, axes = np.linalg.eigh(np.cov(x[busy].T))
+    bases = {f"linear layer {LEARNED}, scalar": (axes.T.astype(np.float32), "babai")} | learned(x[busy][:20000], str(LEARNED))
+    return {label: (on_basis(rows, search, correlation), LEARNED) for label, (rows, search) in bases.items()}
 
 
 def print_shares(latents, quality):
@@ -318,7 +316,7 @@ def plot(path, source, latents):
 
     panels = [(source, "gain_db_factors", "Gaussian, neighbours correlate by 0.9")]
     for quality, summary in latents.items():
-        panels.append((summary["neighbours", False], "saved_percent", f"latents at quality {quality}: neighbours of a channel"))
+        panels.append((summary["neighbours", True], "saved_percent", f"latents at quality {quality}: neighbours of a channel, quiet blocks to scalars"))
         panels.append((summary["channels sorted by scale", True], "saved_percent", f"latents at quality {quality}: sorted by scale, quiet blocks to scalars"))
     columns = 2
     figure, axes = plt.subplots((len(panels) + columns - 1) // columns, columns, figsize=(9, 2.6 * ((len(panels) + 1) // columns)), squeeze=False)
@@ -344,7 +342,7 @@ def main():
     parser.add_argument("pictures", nargs="+", type=Path)
     parser.add_argument("--model", default="default")
     parser.add_argument("--qualities", type=float, nargs="+", default=[20, 50, 80])
-    parser.add_argument("--most", type=int, default=6, help="pictures used, evenly taken from those given")
+    parser.add_argument("--most", type=int, default=4, help="pictures used, evenly taken from those given")
     parser.add_argument("--count", type=int, default=20000, help="rows of 24 of the Gaussian")
     parser.add_argument("--plot", type=Path, help="SVG file to draw")
     options = parser.parse_args()
