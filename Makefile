@@ -119,8 +119,10 @@ goldens: setup
 part := $(python) Benchmarks/record.py
 kernelcheck := .build/kernelcheck
 bench := $(products)/neuralcodec-bench
+staged_python := PYTHONPATH=$(abspath $(stage)/python)
 
-##   make bench       figures, each a table and build/bench/*.json: rate and distortion on Kodak (KODAK=folder) beside JPEG, entropy coder, speed, scaling, kernels
+##   make bench       figures, each a table and build/bench/*.json: rate and distortion on Kodak (KODAK=folder) beside JPEG, entropy coder, speed, scaling, kernels,
+##                  quantizers (with the plots of docs/quantizers.md)
 bench: stage
 	scripts/setup --bench
 	scripts/setup --torch
@@ -135,6 +137,9 @@ bench: stage
 	$(part) speed $(bench) speed default $(KODAK)/*.png
 	$(part) scaling $(bench) scaling models/$(embedded_model) $(KODAK)/*.png
 	$(part) kernels $(kernelcheck) --bench
+	$(part) quantizer-torch env $(staged_python) .venv-torch/bin/python Benchmarks/quantizer_torch.py
+	$(part) quantizer-times env $(staged_python) .venv-bench/bin/python Benchmarks/quantizer_times.py --plot $(stage)/bench/quantizer-times.svg
+	$(part) lattice-gain env $(staged_python) OMP_NUM_THREADS=1 .venv-bench/bin/python Benchmarks/lattice_gain.py --plot $(stage)/bench/lattice-gain.svg $(bench) $(KODAK)
 	$(part) layers .venv-torch/bin/python Benchmarks/torch_layers.py .build/tests/release/neuralcodec-bench
 
 ##   make clean       remove what was built; the virtual environments stay

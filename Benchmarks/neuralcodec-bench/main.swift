@@ -3,18 +3,28 @@
 import Glibc
 import NeuralCodec
 
-let usage = "usage: neuralcodec-bench entropy|scaling|speed MODEL.safetensors PNG...  or  neuralcodec-bench rans MODEL.safetensors FOLDER PNG...  or  neuralcodec-bench layers LAYERS.safetensors THREADS FOLDER  or  neuralcodec-bench trace MODEL.safetensors FOLDER PNG"
+let usage = """
+    usage: neuralcodec-bench entropy|scaling|speed MODEL.safetensors PNG...
+           neuralcodec-bench rans MODEL.safetensors FOLDER PNG...
+           neuralcodec-bench latents MODEL.safetensors FOLDER QUALITY PNG...
+           neuralcodec-bench trace MODEL.safetensors FOLDER PNG
+           neuralcodec-bench layers LAYERS.safetensors THREADS FOLDER
+    """
 
 do {
     let arguments = Array(CommandLine.arguments.dropFirst())
-    guard arguments.count >= (["rans", "trace"].contains(arguments.first) ? 4 : 3) else { throw CodecError(.invalidArgument, usage) }
+    let options = ["rans": 3, "trace": 3, "latents": 4][arguments.first ?? ""] ?? 2
+    guard arguments.count > options else { throw CodecError(.invalidArgument, usage) }
     if arguments[0] == "layers", arguments.count == 4, let threads = Int(arguments[2]) {
         try measureLayers(arguments[1], threads: threads, folder: arguments[3])
         exit(0)
     }
-    let pictures = try arguments.dropFirst(["rans", "trace"].contains(arguments[0]) ? 3 : 2).map(readPNG)
+    let pictures = try arguments.dropFirst(options).map(readPNG)
     switch arguments[0] {
     case "entropy": try measureEntropy(modelPath: arguments[1], pictures)
+    case "latents":
+        guard let quality = Double(arguments[3]) else { throw CodecError(.invalidArgument, usage) }
+        try writeLatents(modelPath: arguments[1], folder: arguments[2], quality: quality, names: arguments.dropFirst(options).map(stem), pictures)
     case "rans": try measureRANS(modelPath: arguments[1], folder: arguments[2], pictures)
     case "scaling": try measureScaling(modelPath: arguments[1], pictures)
     case "trace": try writeTrace(modelPath: arguments[1], folder: arguments[2], pictures[0])

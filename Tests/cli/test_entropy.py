@@ -5,6 +5,8 @@ import os
 import subprocess
 from pathlib import Path
 
+import neuralcodec
+import numpy as np
 import pytest
 
 import coders
@@ -33,3 +35,17 @@ def test_payload_is_ideal_on_kodak():
 def test_payload_is_nearly_ideal_on_a_small_picture():
     # The four states take 16 bytes that code nothing, which a small file feels.
     assert all(abs(percent) <= 3 for percent in excess([REPOSITORY / "examples/photo.png"]))
+
+
+def test_latents_are_what_the_picture_codes(tmp_path):
+    """Rounded, they take about the bytes of the file: other tables, and no hyperlatents."""
+    picture = REPOSITORY / "examples/photo.png"
+    output = subprocess.run([BENCH, "latents", "default", tmp_path, "50", picture], check=True, capture_output=True, text=True).stdout
+    (row,) = json.loads(output.splitlines()[-1])
+    residuals, scales = (np.load(tmp_path / f"photo.{what}.npy") for what in ("residuals", "scales"))
+    assert residuals.dtype == scales.dtype == np.float32 and residuals.shape == scales.shape == tuple(row["shape"])
+    q = neuralcodec.Quantizer("scalar")
+    indices = q.quantize(residuals)[1]
+    assert np.mean(indices != 0) > 0.01
+    size = len(q.encode(indices, scales))
+    assert 0.85 < 8 * size / residuals.size / row["file_bits_a_latent"] < 1.02

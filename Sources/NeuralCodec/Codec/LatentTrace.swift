@@ -12,6 +12,8 @@ package final class LatentTrace: @unchecked Sendable {
     /// Scales, or their natural logarithms, as the family has them.
     package var scales: [Float] { Array(scaleValues) }
     package var symbols: [Int32] { Array(symbolValues) }
+    /// Latents with their gain, less their means: what is rounded to symbols.
+    package var residuals: [Float] { Array(residualValues) }
 
     /// The decoded picture before it is rounded to pixels (row, column, colour), of families that have it.
     package private(set) var picture: [Float] = []
@@ -21,6 +23,7 @@ package final class LatentTrace: @unchecked Sendable {
     private var meanValues = UnsafeMutableBufferPointer<Float>(start: nil, count: 0)
     private var scaleValues = UnsafeMutableBufferPointer<Float>(start: nil, count: 0)
     private var symbolValues = UnsafeMutableBufferPointer<Int32>(start: nil, count: 0)
+    private var residualValues = UnsafeMutableBufferPointer<Float>(start: nil, count: 0)
 
     package init() {}
 
@@ -30,6 +33,7 @@ package final class LatentTrace: @unchecked Sendable {
         meanValues.deallocate()
         scaleValues.deallocate()
         symbolValues.deallocate()
+        residualValues.deallocate()
     }
 
     func keepLatents(_ map: FeatureMap, _ hyper: UnsafeBufferPointer<Int32>) {
@@ -45,6 +49,8 @@ package final class LatentTrace: @unchecked Sendable {
         scaleValues.initialize(repeating: 0)
         symbolValues = .allocate(capacity: count)
         symbolValues.initialize(repeating: 0)
+        residualValues = .allocate(capacity: count)
+        residualValues.initialize(repeating: 0)
     }
 
     func keepPicture(_ map: FeatureMap) {
@@ -56,13 +62,14 @@ package final class LatentTrace: @unchecked Sendable {
     /// `scales` are natural logarithms of which `added` holds a part for each channel, or scales themselves, as the family has them.
     func keepParameters(
         _ line: PositionLine, _ channels: Range<Int>, means: UnsafePointer<Float>, meanStep: Int, scales: UnsafePointer<Float>, scaleStep: Int,
-        adding added: UnsafePointer<Float>? = nil
+        adding added: UnsafePointer<Float>? = nil, gain: UnsafePointer<Float>? = nil
     ) {
         for position in 0 ..< line.count {
             let target = index(line, position) + channels.lowerBound
             for channel in 0 ..< channels.count {
                 meanValues[target + channel] = means[position * meanStep + channel]
                 scaleValues[target + channel] = scales[position * scaleStep + channel] + (added?[channel] ?? 0)
+                residualValues[target + channel] = latents[target + channel] * (gain?[channel] ?? 1) - meanValues[target + channel]
             }
         }
     }

@@ -63,7 +63,7 @@ extension PatchCheckerboard {
                 let line = PositionLine(row: row, column: column, columnStep: 2, count: part.span.count)
                 self.trace?.keepParameters(
                     line, 0 ..< channels, means: rebuilt.at(row, column), meanStep: 2 * channels, scales: part.rawParameters + channels, scaleStep: 2 * channels,
-                    adding: factors.logScale)
+                    adding: factors.logScale, gain: factors.gain)
                 self.layers.kernels.quantize(
                     factors.gain, channels, latents.at(row, column), 2 * channels, rebuilt.at(row, column), 2 * channels, symbols + part.offset, part.span.count)
                 self.trace?.keepSymbols(line, 0 ..< channels, symbols + part.offset)
