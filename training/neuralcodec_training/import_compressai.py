@@ -24,13 +24,14 @@ DERIVED = re.compile(
 
 @dataclass(frozen=True)
 class Source:
-    """One of CompressAI's architectures: what it is here, an id for its files, and the tensor that shows M (N is the width of the first convolution)."""
+    """One of CompressAI's architectures: what it is here, an id for its files."""
 
     transform: str
     hyper: str
     context: str
     id: str
     more: dict = field(default_factory=dict)
+    context_first: bool = False  # entropy_parameters takes cat(context, prior), and not, as ours does, cat(prior, context)
 
 
 SOURCES = {
@@ -41,7 +42,7 @@ SOURCES = {
     "mbt2018": Source("balle2018", "mean-scale", "autoregressive", "mbt"),
     "cheng2020-anchor": Source("cheng2020-anchor", "cheng2020", "autoregressive", "cheng"),
     "cheng2020-attn": Source("cheng2020-attn", "cheng2020", "autoregressive", "cheng-at"),
-    "cheng2020-anchor-checkerboard": Source("cheng2020-anchor", "cheng2020", "checkerboard", "cheng-cb"),
+    "cheng2020-anchor-checkerboard": Source("cheng2020-anchor", "cheng2020", "checkerboard", "cheng-cb", context_first=True),
 }
 
 
@@ -111,6 +112,9 @@ def import_model(checkpoint, architecture):
     model = TransformCoding(TransformCoding.Hyperparameters(source.transform, source.hyper, source.context, N, M, **source.more))
     ours = ("entropy_bottleneck.medians", "scale_table")
     check_fit(state, {name: t for name, t in model.state_dict().items() if name not in ours})
+    if source.context_first:
+        name = "entropy_parameters.0.weight"
+        state[name] = state[name].roll(2 * M, 1)  # the two halves change places
     model.load_state_dict(state, strict=False)
     quantiles = need(everything, "entropy_bottleneck.quantiles")
     model.entropy_bottleneck.medians.copy_(quantiles[:, 0, 1])

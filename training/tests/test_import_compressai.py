@@ -24,6 +24,9 @@ def compressai_state(model, bottleneck="matrices.{}"):
             plural = bottleneck == "_matrices.{}"
             kind = f"_{kind}." if plural else {"matrices": "_matrix", "biases": "_bias", "factors": "_factor"}[kind]
             state[f"entropy_bottleneck.{kind}{index}"] = state.pop(old)
+    if model.hyperparameters.context == "checkerboard":  # whose entropy_parameters has the context first
+        prior, context = state["entropy_parameters.0.weight"].chunk(2, 1)
+        state["entropy_parameters.0.weight"] = torch.cat([context, prior], 1)
     C = model.entropy_bottleneck.medians.shape[0]
     quantiles = torch.tensor([-10.0, 0, 10]).repeat(C, 1, 1) + model.entropy_bottleneck.medians[:, None, None]
     state.update({"entropy_bottleneck.quantiles": quantiles, "entropy_bottleneck.target": torch.zeros(3), "entropy_bottleneck._offset": torch.zeros(C).int(),
