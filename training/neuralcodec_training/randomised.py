@@ -18,9 +18,9 @@ LINEAR = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
 NARROW = 7  # one channel in so many has a scale far too small, so that some symbols escape
 
 
-def channels_first(output, layer):
-    """(channels, values) of a layer's output, and the layer's bias."""
-    return output.transpose(0, 1).flatten(1) if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)) else output.flatten(0, -2).t()
+def channels_first(maps):
+    """(channels, values) of (B, C, H, W)."""
+    return maps.transpose(0, 1).flatten(1)
 
 
 @contextmanager
@@ -29,7 +29,8 @@ def refitted(module, normal, layers):
     for its output (channels, values)."""
 
     def hook(layer, _, output):
-        values = channels_first(output, layer)
+        tokens = isinstance(layer, nn.Linear)  # channels last
+        values = output.flatten(0, -2).t() if tokens else channels_first(output)
         mean, deviation = targets[layer](values)
         factor = deviation / values.std(1).clamp(min=1e-6)
         shift = mean - values.mean(1) * factor
@@ -38,8 +39,7 @@ def refitted(module, normal, layers):
         shape[axis] = -1
         layer.weight.mul_(factor.view(shape))
         layer.bias.mul_(factor).add_(shift)
-        spread = (slice(None),) + (None,) * (output.ndim - 2) if output.ndim == 4 and not isinstance(layer, nn.Linear) else (Ellipsis, slice(None))
-        return output * factor[spread] + shift[spread]
+        return output * factor + shift if tokens else output * factor[:, None, None] + shift[:, None, None]
 
     usual = lambda v: (0.2 * normal(v.shape[:1]), torch.ones(v.shape[:1]))
     targets = {layer: layers.get(layer, usual) for layer in module.modules() if isinstance(layer, LINEAR)}
@@ -103,24 +103,24 @@ def fit_prior(bottleneck, values):
 
 
 @torch.no_grad()
-def randomised(model, seed, size=(256, 256)):
-    """The model with random weights from a seed: more than 30 % of the symbols of `synthetic_picture` are not zero, some escape, scales and means vary from place to place."""
+def randomised(model, seed, side=192, pictures=4):
+    """The model with random weights from a seed: more than 30 % of the symbols of a `synthetic_picture` are not zero, some escape, scales and means vary from place to place."""
     random = np.random.RandomState(seed)
     normal = lambda shape: torch.from_numpy(random.standard_normal(tuple(shape))).float()
     model.eval()
     redraw(model, normal)
     M = model.hyperparameters.latent_channels
     wanted = torch.exp(0.7 * normal((M,))) * 2.5  # standard deviations of the latents
-    x = pad(synthetic_picture(*size, seed % 1000), model.stride)
+    x = torch.cat([pad(synthetic_picture(side, side, seed % 1000 + i), model.stride) for i in range(pictures)])
     with refitted(model.g_a, normal, {last_linear(model.g_a): lambda v: (0.5 * normal(wanted.shape), wanted)}):
         y = model.analyse(x)
     if model.hyper is None:
-        fit_prior(model.entropy_bottleneck, y[0].flatten(1))
+        fit_prior(model.entropy_bottleneck, channels_first(y))
         y_hat = to_symbols(y - model.medians) + model.medians
     else:
         with refitted(model.h_a, normal, {last_linear(model.h_a): lambda v: (2 * normal(v.shape[:1]), torch.full(v.shape[:1], 3.0))}):
             z = model.hyper_analyse(y)
-        fit_prior(model.entropy_bottleneck, z[0].flatten(1))
+        fit_prior(model.entropy_bottleneck, channels_first(z))
         y_hat = fit_parameters(model, normal, y, to_symbols(z - model.medians) + model.medians)
     with refitted(model.g_s, normal, {last_linear(model.g_s): lambda v: (torch.full(v.shape[:1], 0.5), torch.full(v.shape[:1], 0.2))}):
         model.synthesise(y_hat)

@@ -49,7 +49,7 @@ def one_thread():
 def lively():
     """Randomised models by name, made once."""
     made = {}
-    return lambda name: made.setdefault(name, None) or made.__setitem__(name, randomised(TransformCoding(hyperparameters(name)), 5, (128, 128))) or made[name]
+    return lambda name: made.setdefault(name, None) or made.__setitem__(name, randomised(TransformCoding(hyperparameters(name)), 5)) or made[name]
 
 
 def picture(model, width=100, height=70):
