@@ -282,6 +282,87 @@ void nc_codebook_options_init(nc_codebook_options *options);
 NC_MUST_USE nc_status nc_quantizer_train_codebook(const float *samples, size_t count, size_t dimension, size_t size, const nc_codebook_options *options,
                                                   nc_quantizer **quantizer);
 
+/* ---- Learning a lattice ---- */
+
+/* How a learned basis is held to orthogonal rows of equal lengths, for which Babai's rounding is exact. */
+typedef enum nc_orthogonality {
+    NC_ORTHOGONALITY_DEFAULT = 0, /* a penalty for NC_SEARCH_BABAI, none for the other searches */
+    NC_ORTHOGONALITY_NONE = 1,
+    NC_ORTHOGONALITY_PENALTY = 2, /* orthogonality_weight * |B B^T - I|^2 / n is added to the objective */
+    NC_ORTHOGONALITY_HARD = 3     /* the rows stay orthonormal: then the lattice is a rotation before a scalar quantizer. Not with NC_SEARCH_EXACT */
+} nc_orthogonality;
+
+/* What a coordinate's bits are taken to be while the basis is learned, s being its spread among the samples of a step. */
+typedef enum nc_coordinate_model {
+    NC_COORDINATE_GAUSSIAN = 0,   /* log2(1 + 2 pi e s^2) / 2, s the standard deviation */
+    NC_COORDINATE_LAPLACE = 1     /* log2(1 + 2 e s), s the mean distance from the centre: for peaked values with long tails */
+} nc_coordinate_model;
+
+/* Where a descent begins. */
+typedef enum nc_lattice_start {
+    NC_START_IDENTITY = 0,
+    NC_START_PRINCIPAL_AXES = 1,  /* eigenvectors of the samples' covariance; with NC_SEARCH_EXACT only for large steps, as rotations do not matter else */
+    NC_START_CLASSICAL = 2,       /* the best lattice by name, or product of such, in so many dimensions; with NC_SEARCH_EXACT */
+    NC_START_RANDOM = 3
+} nc_lattice_start;
+
+typedef struct nc_lattice_learning_options {
+    size_t struct_size;
+    double scale;                 /* of the quantizer; the basis is learned for it, with unit volume. Default 1 */
+    nc_search search;             /* the search that will be used, which decides what is descended. Default NC_SEARCH_BABAI */
+    uint64_t node_limit;          /* NC_SEARCH_EXACT: the quantizer's; 0 (default): no limit, and 65536 while learning */
+    double lambda;                /* what a squared error of scale^2 a value costs, in bits a value. Default 6 / ln 2: the slope of rate against distortion
+                                   * at small steps */
+    nc_orthogonality orthogonality;
+    double orthogonality_weight;  /* of the penalty; default 0.1 */
+    nc_coordinate_model model;    /* default NC_COORDINATE_GAUSSIAN */
+    double condition_limit;       /* greatest ratio of the basis' singular values, above 1; 0 (default): 10, and 1000 with NC_SEARCH_EXACT */
+    double learning_rate;         /* of the first step, up to 0.5; falls to 0. Default 0.02 */
+    uint32_t steps, batch;        /* steps of a descent, samples of a step; default 600, 256 */
+    uint32_t starts;              /* descents: from the identity, the principal axes, a classical lattice, then random bases; 1...256, default 4 */
+    int classical_start;          /* 0: no descent from a classical lattice; default 1 */
+    uint64_t seed;                /* of random bases and of the samples of a step; default 1 */
+    uint32_t threads;             /* 0: all cores. Does not change the basis. At most 1024 */
+    nc_progress progress;         /* may be null */
+    void *progress_user;
+} nc_lattice_learning_options;
+
+/* What a quantizer does to the held-out samples. */
+typedef struct nc_lattice_figures {
+    double distortion;            /* mean squared error of a value */
+    double rate;                  /* bits a value: entropies of the coordinates, each coded by itself */
+    double chained_rate;          /* bits a value where each coordinate is coded given its linear prediction from those before it, rounded to quarters */
+    double nsm;                   /* normalized second moment; measured for the exact search */
+} nc_lattice_figures;
+
+typedef struct nc_lattice_learning_report {
+    size_t struct_size;
+    nc_lattice_figures scalar;                        /* the integers at the same scale */
+    nc_lattice_figures babai, nearest_plane, exact;   /* the learned basis with each search */
+    double objective;             /* rate + lambda * distortion / scale^2 with the search asked for, in bits a value; the chained rate for NC_SEARCH_EXACT */
+    double scalar_objective;      /* of the integers */
+    double orthogonality_defect;  /* product of the rows' lengths / volume; 1 for orthogonal rows */
+    double condition;             /* greatest singular value / smallest */
+    double error_deviation;       /* of the errors' covariance from a multiple of I: the greatest of an entry / the mean variance. Near 0 where no small
+                                   * change of the cell lowers the error */
+    double proven;                /* part of the points of the exact search that are proven closest */
+    nc_lattice_start start;       /* where the best descent began */
+    size_t samples, held_out;     /* samples learned from, and held out to choose and to measure: every fifth, up to 16384 */
+} nc_lattice_learning_report;
+
+/* Sets every member to its default. */
+void nc_lattice_learning_options_init(nc_lattice_learning_options *options);
+
+/* Learns the basis of a lattice of `dimension` (1...64) from `count` samples of so many values, at least 8 * dimension and 20 of them, and opens a quantizer
+ * on it with the options' scale and search. NC_SEARCH_BABAI and NC_SEARCH_NEAREST_PLANE descend rate + lambda * distortion with the rounding passed straight
+ * through, after "Learning Optimal Lattice Vector Quantizers" (2024); NC_SEARCH_EXACT descends the error of the closest point (Agrell and Eriksson, 1998).
+ * docs/quantizers.md says what can be expected of each. Values must be finite and within 2^16 * scale. The same samples and options give the same basis on
+ * every machine. options null: the defaults. report may be null; its struct_size is set by the caller. */
+NC_MUST_USE nc_status nc_quantizer_learn(const float *samples, size_t count, size_t dimension, const nc_lattice_learning_options *options,
+                                         nc_quantizer **quantizer, nc_lattice_learning_report *report);
+
+/* ---- Using a quantizer ---- */
+
 /* Fills *info, whose struct_size the caller has set. The name lives as long as the quantizer. */
 NC_MUST_USE nc_status nc_quantizer_get_info(const nc_quantizer *quantizer, nc_quantizer_info *info);
 

@@ -20,7 +20,7 @@ func measureEntropy(modelPath: String, _ pictures: [Picture]) throws {
             guard !info.stored else { throw CodecError(.invalidArgument, "a picture is too small: it was stored, not coded") }
             payload += 8 * Double(info.payloadSize)
             other = max(other, coded.count - info.payloadSize)
-            latents += gaussianBits(trace.symbols, trace.logScales)
+            latents += gaussianBits(trace.symbols, trace.scales)
             hyper += prior.bits(trace.hyperSymbols)
         }
         let ideal = latents + hyper

@@ -13,7 +13,7 @@ func writeLatents(modelPath: String, folder: String, quality: Double, names: [St
         var options = EncodeOptions()
         options.target = .quality(quality)
         let (file, _) = try picture.withView { try encode($0, model: model, options: options, trace: trace) }
-        let shape = [trace.rows, trace.columns, trace.channels], scales = trace.logScales.map { Float(scale(logScale: $0)) }
+        let shape = [trace.rows, trace.columns, trace.channels], scales = trace.scales.map { Float(scale(logScale: $0)) }
         guard zip(trace.residuals, trace.symbols).allSatisfy({ abs($0 - Float($1)) <= 0.5 }) else { throw CodecError(.internal, "the residuals are not those of the symbols") }
         try writeNPY("\(folder)/\(name).residuals.npy", shape, trace.residuals)
         try writeNPY("\(folder)/\(name).scales.npy", shape, scales)

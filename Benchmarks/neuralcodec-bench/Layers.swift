@@ -57,7 +57,7 @@ private final class LayerBench {
         let outputs = description["outputs"]?.integer ?? channels
         var plan = WorkspacePlan()
         let plannedInput = plan.map(height, width, channels, halo: 2)
-        let layer = try Self.make(kind, name, loader, inputs: channels, outputs: outputs, size, &plan, rows: height, columns: width)
+        let layer = try Self.make(kind, name, loader, inputs: channels, outputs: outputs, size, &plan, plannedInput)
         let scratch = plan.reserve(Float.self, layer.scratchCount * 64)
         try workspace.prepare(plan.size)
         let (map, workspace) = (workspace[plannedInput], workspace)
@@ -69,7 +69,7 @@ private final class LayerBench {
         let maps = layer.maps.map { workspace[$0] }
         input = map
         output = maps.last!
-        apply = { layer.apply($0, map, maps, WorkerScratch(base: workspace[scratch], floatsPerWorker: layer.scratchCount)) }
+        apply = { layer.apply($0, map, maps, workspace, WorkerScratch(base: workspace[scratch], floatsPerWorker: layer.scratchCount)) }
     }
 
     func run(_ context: LayerContext) { apply(context) }
@@ -78,34 +78,35 @@ private final class LayerBench {
         /// The last one is the output.
         var maps: [PlannedMap] = []
         var scratchCount = 0
-        let apply: (LayerContext, FeatureMap, [FeatureMap], WorkerScratch) -> Void
+        let apply: (LayerContext, FeatureMap, [FeatureMap], Workspace, WorkerScratch) -> Void
     }
 
     private static func make(
         _ kind: String, _ name: String, _ loader: WeightLoader, inputs: Int, outputs: Int, _ size: (String) throws -> Int, _ plan: inout WorkspacePlan,
-        rows: Int, columns: Int
+        _ input: PlannedMap
     ) throws -> Layer {
         let span = ThreadTeam.spanLength
+        let (rows, columns) = (input.rows, input.columns)
         switch kind {
         case "convolution":
             let stride = try size("stride")
             let convolution = try loader.dense(name, inputs, outputs, kernelSize: try size("kernel"))
-            return Layer(maps: [plan.map(rows / stride, columns / stride, outputs, halo: 2)]) { context, input, maps, _ in
+            return Layer(maps: [plan.map(rows / stride, columns / stride, outputs, halo: 2)]) { context, input, maps, _, _ in
                 context.team.runSpans(rows: maps[0].rows, columns: maps[0].columns) { span, _ in convolution.apply(context, span, from: input, stride: stride, to: maps[0]) }
             }
         case "transposed":
             let upsampling = try loader.transposed(name, inputs, outputs, kernelSize: try size("kernel"), stride: 2)
-            return Layer(maps: [plan.map(2 * rows, 2 * columns, outputs, halo: 2)]) { context, input, maps, _ in
+            return Layer(maps: [plan.map(2 * rows, 2 * columns, outputs, halo: 2)]) { context, input, maps, _, _ in
                 context.team.runSpans(rows: rows, columns: columns) { span, _ in upsampling.apply(context, span, from: input, to: maps[0]) }
             }
         case "shuffled":
             let upsampling = try loader.shuffled(name, inputs, 4 * outputs, factor: 2, kernelSize: try size("kernel"))
-            return Layer(maps: [plan.map(2 * rows, 2 * columns, outputs, halo: 2)]) { context, input, maps, _ in
+            return Layer(maps: [plan.map(2 * rows, 2 * columns, outputs, halo: 2)]) { context, input, maps, _, _ in
                 context.team.runSpans(rows: rows, columns: columns) { span, _ in upsampling.apply(context, span, from: input, to: maps[0]) }
             }
         case "narrow-transposed":
             let narrow = try loader.narrowTransposed(name, inputs, outputs, kernelSize: try size("kernel"), stride: 2)
-            return Layer(maps: [plan.map(2 * rows, 2 * columns, outputs)], scratchCount: span * NCK_LANES) { context, input, maps, scratch in
+            return Layer(maps: [plan.map(2 * rows, 2 * columns, outputs)], scratchCount: span * NCK_LANES) { context, input, maps, _, scratch in
                 context.team.runSpans(rows: rows, columns: columns) { span, worker in
                     narrow.apply(context, span, from: input, output: scratch[worker])
                     context.kernels.pixel_shuffle(
@@ -114,14 +115,14 @@ private final class LayerBench {
             }
         case "depthwise":
             let depthwise = try loader.depthwise(name, inputs, kernelSize: try size("kernel"))
-            return Layer(maps: [plan.map(rows, columns, inputs, halo: 2)]) { context, input, maps, _ in
+            return Layer(maps: [plan.map(rows, columns, inputs, halo: 2)]) { context, input, maps, _, _ in
                 context.team.runSpans(rows: rows, columns: columns) { span, _ in
                     depthwise.apply(context, from: input, row: span.row, column: span.start, count: span.count, output: maps[0].at(span.row, span.start))
                 }
             }
         case "gdn", "inverse-gdn":
             let gdn = try loader.gdn(name, inputs, inverse: kind == "inverse-gdn")
-            return Layer(maps: [plan.map(rows, columns, inputs, halo: 2)], scratchCount: span * inputs) { context, input, maps, scratch in
+            return Layer(maps: [plan.map(rows, columns, inputs, halo: 2)], scratchCount: span * inputs) { context, input, maps, _, scratch in
                 context.team.runSpans(rows: rows, columns: columns) { span, worker in
                     gdn.apply(
                         context, input: input.at(span.row, span.start), inputStep: inputs, output: maps[0].at(span.row, span.start), outputStep: inputs,
@@ -131,14 +132,14 @@ private final class LayerBench {
         case "activation":
             let functions = ["LeakyReLU": nck_activation.leakyReLU, "ReLU": .relu, "GELU": .gelu, "Sigmoid": .sigmoid, "Softplus": .softplus, "Tanh": .tanh]
             guard let function = functions[name] else { throw CodecError(.invalidArgument, "no activation '\(name)'") }
-            return Layer(maps: [plan.map(rows, columns, inputs, halo: 2)]) { context, input, maps, _ in
+            return Layer(maps: [plan.map(rows, columns, inputs, halo: 2)]) { context, input, maps, _, _ in
                 context.team.run(rows) { row, _ in
                     context.kernels.activate(inputs, input.at(row, 0), inputs, maps[0].at(row, 0), inputs, columns, function)
                 }
             }
         case "layer-norm":
             let norm = try loader.layerNorm(name, inputs)
-            return Layer(maps: [plan.map(rows, columns, inputs, halo: 2)]) { context, input, maps, _ in
+            return Layer(maps: [plan.map(rows, columns, inputs, halo: 2)]) { context, input, maps, _, _ in
                 context.team.runSpans(rows: rows, columns: columns) { span, _ in
                     norm.apply(
                         context, input: input.at(span.row, span.start), inputStep: inputs, output: maps[0].at(span.row, span.start), outputStep: inputs, count: span.count)
@@ -149,20 +150,25 @@ private final class LayerBench {
             let shift = try size("shift")
             return Layer(
                 maps: [plan.map(rows, columns, 3 * inputs), plan.map(rows, columns, inputs), plan.map(rows, columns, inputs)], scratchCount: attention.scratchCount
-            ) { context, input, maps, scratch in
+            ) { context, input, maps, _, scratch in
                 attention.apply(context, input, shift: shift, wide: maps[0], attended: maps[1], residual: input, output: maps[2], scratch: scratch)
             }
         case "analysis":
-            let analysis = try BalleAnalysis(loader, name, colours: inputs, channels: try size("channels"), latentChannels: outputs)
-            return Layer(maps: analysis.plan(&plan, rows: rows, columns: columns), scratchCount: analysis.scratchCount) { context, input, maps, scratch in
-                analysis.apply(context, input, maps, scratch: scratch)
-            }
+            return chain(try loader.balleAnalysis(name, colours: inputs, channels: try size("channels"), latentChannels: outputs), &plan, input)
         case "synthesis":
-            let synthesis = try BalleSynthesis(loader, name, colours: outputs, channels: try size("channels"), latentChannels: inputs)
-            return Layer(maps: synthesis.plan(&plan, rows: rows, columns: columns), scratchCount: synthesis.scratchCount) { context, input, maps, scratch in
-                synthesis.apply(context, input, maps, scratch: scratch)
-            }
+            return chain(try loader.balleSynthesis(name, colours: outputs, channels: try size("channels"), latentChannels: inputs), &plan, input)
         default: throw CodecError(.invalidArgument, "no layer '\(kind)'")
+        }
+    }
+
+    /// Layers as a network runs them.
+    private static func chain(_ layers: [any MapLayer], _ plan: inout WorkspacePlan, _ input: PlannedMap) -> Layer {
+        let rehearsal = LayerRun()
+        let shape = rehearsal.chain(layers, input.rehearsed).shape
+        let output = plan.map(shape.rows, shape.columns, shape.channels)
+        let memory = PlannedRun(&plan, threads: 64) { $0.chain(layers, input.rehearsed, to: output.rehearsed) }
+        return Layer(maps: [output]) { context, input, maps, workspace, _ in
+            memory.run(workspace, context).chain(layers, input, to: maps[0])
         }
     }
 

@@ -62,7 +62,7 @@ private func recorded(_ pictures: [Picture], _ model: Model) throws -> Workload 
         var options = EncodeOptions()
         options.target = .quality(50)
         _ = try picture.withView { try encode($0, model: model, options: options, trace: trace) }
-        let (symbols, logScales) = (trace.symbols, trace.logScales)
+        let (symbols, logScales) = (trace.symbols, trace.scales)
         var message = Message()
         for pass in 0 ..< 2 {
             for row in 0 ..< trace.rows {

@@ -3,15 +3,16 @@ import ArgumentParser
 import NeuralCodec
 
 struct Info: ParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Say what a .nic file is, without decoding it.")
+    static let configuration = CommandConfiguration(abstract: "Say what a .nic file is, without decoding it, or what a model file is.")
 
-    @Argument(help: ArgumentHelp("File to read; -: standard input.", valueName: "file"))
+    @Argument(help: ArgumentHelp("File to read; -: standard input. A name that ends in .safetensors is a model's.", valueName: "file"))
     var input: String
 
     @Flag(help: "Print a JSON object.")
     var json = false
 
     func run() throws {
+        if input.hasSuffix(".safetensors") { return try describe(try naming(input) { try Model.open(input) }) }
         let name = displayName(input, standard: "standard input")
         let file = try readFile(input)
         let info = try naming(name) { try file.withBytes(readInfo) }
@@ -52,6 +53,36 @@ struct Info: ParsableCommand {
             }
             rows.append(("versions", "format \(info.formatVersion), arithmetic \(info.arithmeticVersion)"))
             try printOutput(table(rows))
+        }
+    }
+
+    private func describe(_ model: Model) throws {
+        let macs = model.macsPerPixel
+        if json {
+            try printOutput(
+                JSON.object([
+                    ("id", .string(model.id)),
+                    ("architecture", .string(model.architecture)),
+                    ("hyperparameters", .string(model.hyperparameters)),
+                    ("parameters", .integer(model.parameterCount)),
+                    ("encode_kmac_per_pixel", .number(macs.encode / 1000)),
+                    ("decode_kmac_per_pixel", .number(macs.decode / 1000)),
+                    ("quantizer", .string(model.quantizer)),
+                    ("variable_rate", .boolean(model.hasVariableRate)),
+                    ("hash", .string(hexadecimal(model.hash))),
+                    ("description", .string(model.description)),
+                ]).text + "\n")
+        } else {
+            try printOutput(
+                table([
+                    ("model", "\(model.id), hash \(hexadecimal(model.hash))"),
+                    ("", model.description),
+                    ("architecture", "\(model.architecture) \(model.hyperparameters)"),
+                    ("parameters", "\(model.parameterCount)"),
+                    ("work", "\(decimal(macs.encode / 1000, places: 2)) kMAC/pixel to encode, \(decimal(macs.decode / 1000, places: 2)) to decode"),
+                    ("quantizer", model.quantizer),
+                    ("rates", model.hasVariableRate ? "quality 0 to 100" : "one"),
+                ].filter { !$0.1.isEmpty }))
         }
     }
 }

@@ -5,7 +5,8 @@ import NeuralCodec
 
 struct Lattice: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Lattices to quantize with, and coding of what was quantized.", subcommands: [LatticeList.self, LatticeInfo.self, LatticeEncode.self, LatticeDecode.self])
+        abstract: "Lattices to quantize with, learning of them, and coding of what was quantized.",
+        subcommands: [LatticeList.self, LatticeInfo.self, LatticeLearn.self, LatticeEncode.self, LatticeDecode.self])
 }
 
 struct LatticeList: ParsableCommand {

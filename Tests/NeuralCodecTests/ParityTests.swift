@@ -29,7 +29,7 @@ final class ParityTests: XCTestCase {
         near(trace.means, golden[prefix + "means"].values(Float.self), "means")
         // PyTorch's are clamped to the scales that tables exist for.
         let (least, most) = (Float(log(0.11)), Float(log(512.0)))
-        near(trace.logScales.map { min(max($0, least), most) }, golden[prefix + "log_scales"].values(Float.self), "log-scales")
+        near(trace.scales.map { min(max($0, least), most) }, golden[prefix + "log_scales"].values(Float.self), "log-scales")
         XCTAssertEqual(trace.symbols, golden[prefix + "y_symbols"].values(Int32.self))
         XCTAssertGreaterThan(Set(trace.symbols).count, 10)  // or little was compared
 

@@ -106,22 +106,22 @@ final class TargetTests: XCTestCase {
     func testRateSearch() throws {
         for edge in [0, 1, 2, 100, 32767, 32768, 65534, 65535] {
             var evaluations = 0
-            let found = try RateSearch.highest(bound: 500, enough: 500) { rate in
+            let found = try RateSearch.highest(bound: 500, enough: 500, among: 0...65535) { rate in
                 evaluations += 1
                 return rate <= edge ? 400 : 600
             }
             XCTAssertEqual(found, edge)
             XCTAssertLessThan(evaluations, 40)
         }
-        XCTAssertNil(try RateSearch.highest(bound: 500, enough: 500) { _ in 501 })
-        XCTAssertEqual(try RateSearch.highest(bound: 500, enough: 500) { $0 }, 500)
-        XCTAssertEqual(try RateSearch.highest(bound: .max, enough: .max) { $0 }, 65535)
+        XCTAssertNil(try RateSearch.highest(bound: 500, enough: 500, among: 0...65535) { _ in 501 })
+        XCTAssertEqual(try RateSearch.highest(bound: 500, enough: 500, among: 0...65535) { $0 }, 500)
+        XCTAssertEqual(try RateSearch.highest(bound: .max, enough: .max, among: 0...65535) { $0 }, 65535)
         var numbers = Numbers(70)
         for _ in 0 ..< 200 {
             let bound = Int.random(in: 100 ... 70_000, using: &numbers)
             let noise = (0 ..< 65536).map { _ in Int.random(in: -40 ... 40, using: &numbers) }
             let cost = { (rate: Int) in max(0, rate + noise[rate]) }
-            let found = try XCTUnwrap(RateSearch.highest(bound: bound, enough: bound - bound / 200) { cost($0) })
+            let found = try XCTUnwrap(RateSearch.highest(bound: bound, enough: bound - bound / 200, among: 0...65535) { cost($0) })
             XCTAssertLessThanOrEqual(cost(found), bound)
         }
     }

@@ -15,7 +15,7 @@ def receiver_parts(h):
     return {
         # 1x1 at 1/64 resolution, 3x3 at 1/32, 3x3 at 1/16
         "hyper synthesis": H * 4 * H / (16 * LATENT) + 9 * H * 4 * H / (4 * LATENT) + 9 * H * h.hidden_channels / LATENT,
-        "context": h.context_channels * (M + 25 + h.hidden_channels) / LATENT,
+        "context": h.context_channels * (M + 25 + h.hidden_channels) / (2 * LATENT),  # of half of the positions, for the other half
         "means and scales": h.hidden_channels * 2 * M / LATENT,
         "synthesis blocks": h.synthesis_blocks * block(N) / LATENT,
         "unembed": M * 3 * PATCH**2 / LATENT,

@@ -18,10 +18,11 @@ def add_command(commands):
     p.add_argument("--description", default="", help="one line: training data and its terms")
     p.add_argument("--quality-map", type=quality_map, default=LINEAR_QUALITY_MAP, metavar="A,B,...",
                    help="11 rate parameters (0 to 65535) at quality 0, 10, ..., 100, as `calibrate` proposes them; default: linear")
+    p.add_argument("--half", action="store_true", default=None, help="convolution weights with 16 bits (the default family's always have)")
     p.set_defaults(run=run)
 
 
 def run(o):
     model, saved = load_checkpoint(o.checkpoint)
-    metadata = write_model(o.output, model, o.id, o.description, o.quality_map)
+    metadata = write_model(o.output, model, o.id, o.description, o.quality_map, half=o.half)
     print(f"{o.output}: {os.path.getsize(o.output)} bytes, id {metadata['id']}, step {saved['step']}, hash {metadata['hash']}")

@@ -62,7 +62,7 @@ def write_goldens(folder):
     os.makedirs(folder, exist_ok=True)
     paths = [os.path.join(folder, name) for name in ("tiny.safetensors", "tiny_golden.safetensors", "loud_tensors.safetensors")]
     model = tiny_model()
-    metadata = write_model(paths[0], model, "tiny", "random weights, for tests only", mixture=False)
+    metadata = write_model(paths[0], model, "tiny", "random weights, for tests only", complete=False)
     safetensors_file.save(paths[1], golden_tensors(model), {"format": "neuralcodec-golden", "model_hash": metadata["hash"]})
     tiny, _ = safetensors_file.load(paths[0])
     safetensors_file.save(paths[2], loud_tensors(tiny), {"format": "neuralcodec-replacement", "model_hash": metadata["hash"]})

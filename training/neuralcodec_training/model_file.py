@@ -9,9 +9,7 @@ import torch
 from . import safetensors_file
 from .model_hash import model_hash
 from .models import ARCHITECTURES
-from .tables import gaussian_tables, prior_tables
 
-MIXTURE = ("prior.weights", "prior.means", "prior.log_scales")  # a decoder uses the tables made from these; measurements use the mixture itself
 QUALITIES = tuple(range(0, 101, 10))
 LINEAR_QUALITY_MAP = tuple(round(65535 * q / 100) for q in QUALITIES)
 
@@ -22,10 +20,10 @@ def is_half(name, tensor):
 
 
 @torch.no_grad()
-def round_weights(model):
-    """Gives a model the weights that its file will hold."""
+def round_weights(model, half=None):
+    """Gives a model the weights that its file will hold; half as for `write_model`."""
     for name, tensor in model.state_dict().items():
-        if is_half(name, tensor):
+        if (model.half_weights if half is None else half) and is_half(name, tensor):
             tensor.copy_(tensor.half().float())
     return model
 
@@ -38,28 +36,30 @@ def check_quality_map(values):
     return values
 
 
-def model_tensors(model, quality_map, mixture=True):
-    """Name -> numpy array of everything that the file holds; the prior's mixture is not needed to decode and may be left out."""
+def model_tensors(model, quality_map, complete=True, half=None):
+    """Name -> numpy array of everything that the file holds; arguments as for `write_model`."""
+    half = model.half_weights if half is None else half
     tensors = {}
-    for name, tensor in model.state_dict().items():
-        if mixture or name not in MIXTURE:
-            with np.errstate(over="ignore"):  # what 16 bits cannot hold becomes infinite, which `save` refuses
-                tensors[name] = tensor.detach().cpu().numpy().astype(np.float16 if is_half(name, tensor) else np.float32)
-    prior = model.prior
-    tensors.update(gaussian_tables())
-    tensors.update(prior_tables(*(t.detach().cpu().numpy() for t in (prior.weights, prior.means, prior.log_scales))))
-    tensors["quality_map"] = np.array(check_quality_map(quality_map), np.int32)
+    for name, tensor in model.file_weights(complete).items():
+        with np.errstate(over="ignore"):  # what 16 bits cannot hold becomes infinite, which `save` refuses
+            tensors[name] = tensor.detach().cpu().numpy().astype(np.float16 if half and is_half(name, tensor) else np.float32)
+    tensors.update(model.coding_tables())
+    if len(model.rates) > 1:
+        tensors["quality_map"] = np.array(check_quality_map(quality_map), np.int32)
     # Before the hash, as in the file: no negative zeros.
     return {name: array + array.dtype.type(0) if array.dtype.kind == "f" else array for name, array in tensors.items()}
 
 
-def write_model(path, model, identifier, description="", quality_map=LINEAR_QUALITY_MAP, mixture=True):
-    """Writes the file and returns its metadata."""
+def write_model(path, model, identifier, description="", quality_map=LINEAR_QUALITY_MAP, complete=True, half=None):
+    """Writes the file and returns its metadata.
+
+    complete: also what training and measurements need and a decoder does not (a mixture prior). half: convolution weights with 16 bits; None: as the family does.
+    """
     if not re.fullmatch("[a-z0-9-]{1,8}", identifier):
         raise ValueError(f"a model id is 1 to 8 characters of a-z, 0-9 and -, not {identifier!r}")
     if "\n" in description:
         raise ValueError("a description is one line")
-    tensors = model_tensors(model, quality_map, mixture)
+    tensors = model_tensors(model, quality_map, complete, half)
     metadata = {
         "format": "neuralcodec-model",
         "format_version": "1",
@@ -85,13 +85,10 @@ def read_model(path):
     return tensors, metadata
 
 
+@torch.no_grad()
 def restore_model(tensors, metadata):
-    """The PyTorch model of a file. A prior's mixture that is not in the file keeps its initial values: bits of z come from the tables."""
+    """The PyTorch model of a file. What the file leaves out of a prior keeps its initial values: bits of z come from the tables."""
     model_class = ARCHITECTURES[metadata["architecture"]]
     model = model_class(model_class.Hyperparameters(**json.loads(metadata["hyperparameters"])))
-    state = model.state_dict()
-    for name in state:
-        if name in tensors:
-            state[name] = torch.from_numpy(tensors[name].astype(np.float32))
-    model.load_state_dict(state)
+    model.load_file({name: torch.from_numpy(array.astype(np.float32)) for name, array in tensors.items()})
     return model.eval()

@@ -4,6 +4,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from .priors import gaussian_bits
+
 SYMBOL_LIMIT = float(1 << 20)
 
 
@@ -47,3 +49,27 @@ def code(model, x, rate):
         "log_scales": torch.where(anchor, anchor_log_scale, other_log_scale),
         "reconstruction": model.synthesise((y_symbols + mean) * torch.exp(model.log_inverse_gain(r)), r),
     }
+
+
+@torch.no_grad()
+def code_fixed(model, x):
+    """As `code`, of a transform coder at one rate: latents, integer symbols, and what a decoder makes of them. Without a hyperprior there is neither z nor scales."""
+    y = model.analyse(x)
+    if model.hyper is None:
+        symbols = to_symbols(y - model.medians)
+        return {"y": y, "y_symbols": symbols, "means": model.medians.expand_as(y), "y_hat": symbols + model.medians,
+                "reconstruction": model.synthesise(symbols + model.medians)}
+    z = model.hyper_analyse(y)
+    z_symbols = to_symbols(z - model.medians)
+    means, scales, y_hat = model.code_latents(y, z_symbols + model.medians, to_symbols)
+    return {"y": y, "z": z, "z_symbols": z_symbols, "y_symbols": to_symbols(y - means), "means": means, "scales": scales, "y_hat": y_hat,
+            "reconstruction": model.synthesise(y_hat)}
+
+
+@torch.no_grad()
+def ideal_bits(model, values):
+    """Bits (y, z) of `code_fixed`'s symbols under the model's probabilities, before any table rounds them."""
+    if model.hyper is None:
+        return float(model.entropy_bottleneck.bits(values["y_hat"]).double().sum()), 0.0
+    y = gaussian_bits(values["y_symbols"].double(), values["scales"].double())
+    return float(y.sum()), float(model.entropy_bottleneck.bits(values["z_symbols"] + model.medians).double().sum())

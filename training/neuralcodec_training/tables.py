@@ -13,6 +13,7 @@ SCALES = 128
 SCALE_MIN, SCALE_MAX = 0.11, 512.0
 PRIOR_TAIL = 2.0**-17  # the hyperlatents' tables reach until a tail holds less than this
 PRIOR_SYMBOLS = 4096  # at most, in a table of the hyperlatents
+PRIOR_EDGES = np.arange(-PRIOR_SYMBOLS, PRIOR_SYMBOLS + 2) - 0.5  # between the symbols that a table could have
 
 
 def allocate(probabilities, units):
@@ -70,14 +71,29 @@ def gaussian_cells(sigma, count):
 def gaussian_tables():
     """Tensors of the Gaussian tables: index of a log-scale = number of thresholds strictly below it, the nearest scale in the log domain."""
     logs = np.linspace(math.log(SCALE_MIN), math.log(SCALE_MAX), SCALES)
+    return tables_of_scales(gaussian_scales(), (logs[1:] + logs[:-1]) / 2)
+
+
+def published_scales():
+    """The 64 scales of Ballé's and CompressAI's coding tables."""
+    return np.exp(np.linspace(math.log(0.11), math.log(256), 64))
+
+
+def next_scale_tables(scales):
+    """Tensors of Gaussian tables for ascending scales, used as CompressAI does: the smallest scale that is not below, so the thresholds are scales, all but the last."""
+    return tables_of_scales(np.asarray(scales, np.float64), np.asarray(scales)[:-1])
+
+
+def tables_of_scales(scales, thresholds):
+    """A table a scale; of what the thresholds are to be compared with (a scale, its logarithm), the caller decides."""
     lengths, frequencies = [], []
-    for sigma in gaussian_scales():
+    for sigma in scales:
         reach = gaussian_reach(sigma)
         cells, beyond = gaussian_cells(sigma, reach + 1)
         lengths.append(reach)
         frequencies.append(allocate(np.append(cells, beyond), [1] + [2] * reach + [1]))
     return {
-        "gaussian.thresholds": ((logs[1:] + logs[:-1]) / 2).astype(np.float32),
+        "gaussian.thresholds": thresholds.astype(np.float32),
         "gaussian.lengths": np.array(lengths, np.int32),
         "gaussian.frequencies": np.concatenate(frequencies).astype(np.uint16),
     }
@@ -105,11 +121,9 @@ def gaussian_excess(tables):
     return np.array(rows)
 
 
-def prior_table(w, m, s):
-    """(smallest symbol, frequencies) of one channel: mixture weights, means and scales around the median."""
+def prior_table(below, above):
+    """(smallest symbol, frequencies) of one channel: what its distribution holds below and above each of PRIOR_EDGES."""
     reach = np.arange(-PRIOR_SYMBOLS, PRIOR_SYMBOLS + 1)
-    edges = np.append(reach, PRIOR_SYMBOLS + 1)[:, None] - 0.5
-    below, above = ((w * np.exp(-np.logaddexp(0, side * (edges - m) / s))).sum(1) for side in (-1, 1))  # logistic tails
     cells = np.maximum(np.where(reach <= 0, below[1:] - below[:-1], above[:-1] - above[1:]), 0)
     centre = PRIOR_SYMBOLS  # index of symbol 0, which every table holds
     # Symbol i covers edges i to i + 1. From either end, skip the symbols beyond which, themselves included, the tail is still below the bound.
@@ -125,14 +139,20 @@ def prior_table(w, m, s):
     return int(reach[first]), allocate(np.maximum(p, 1e-30), np.ones(len(p)))
 
 
-def prior_tables(weights, means, log_scales):
-    """Tensors of the hyperlatents' tables from mixtures of logistics around the medians; arguments (channels, components) of FactorizedPrior.
+def mixture_tails(weights, means, log_scales):
+    """The tails of mixtures of logistics around the medians; arguments (channels, components) of FactorizedPrior."""
+    weights, means, scales = np.asarray(weights, np.float64), np.asarray(means, np.float64), np.exp(np.asarray(log_scales, np.float64))
+    weights = np.exp(weights - weights.max(1, keepdims=True))
+    for w, m, s in zip(weights / weights.sum(1, keepdims=True), means, scales):
+        yield tuple((w * np.exp(-np.logaddexp(0, side * (PRIOR_EDGES[:, None] - m) / s))).sum(1) for side in (-1, 1))
+
+
+def prior_tables(tails):
+    """Tensors of the hyperlatents' tables, from each channel's (below, above) of `prior_table`.
 
     Symbol s of a channel stands for its median + s. The learned CDF is scanned on both sides until the tail is below 2^-17.
     """
-    weights, means, scales = np.asarray(weights, np.float64), np.asarray(means, np.float64), np.exp(np.asarray(log_scales, np.float64))
-    weights = np.exp(weights - weights.max(1, keepdims=True))
-    tables = [prior_table(*row) for row in zip(weights / weights.sum(1, keepdims=True), means, scales)]
+    tables = [prior_table(*row) for row in tails]
     return {
         "prior.offsets": np.array([first for first, _ in tables], np.int32),
         "prior.lengths": np.array([len(f) - 1 for _, f in tables], np.int32),

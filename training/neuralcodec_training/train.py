@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rate-distortion training of a variable-rate model: resumable, with averaged (EMA) weights, on CPU or CUDA."""
+"""Rate-distortion training: resumable, with averaged (EMA) weights, on CPU or CUDA."""
 import json
 import math
 import os
@@ -13,7 +13,7 @@ from .correlation import correlation_loss
 from .data import Crops, load_images, to_tensor
 from .initialise import from_klt, from_probe
 from .model_file import read_model, restore_model
-from .models import ARCHITECTURES
+from .models import ARCHITECTURES, PatchCheckerboard
 
 
 @dataclass
@@ -35,7 +35,7 @@ class Config:
     learning_rate: float = 1e-3
     final_share: float = 0.01
     warmup_steps: int = 200
-    lambda_min: float = 0.0006
+    lambda_min: float = 0.0006  # both alike for a model of one rate
     lambda_max: float = 0.25
     correlation_alpha: float = 0.0  # weight of the correlation loss (correlation.py); 0: without
     correlation_window: int = 5
@@ -98,11 +98,11 @@ def loss_of(config, model, x, r):
 
 
 @torch.no_grad()
-def estimate(model, pictures, rates=(0.0, 0.2, 0.4, 0.6, 0.8, 1.0)):
-    """[(r, bpp, PSNR)] with rounded latents, rates estimated by the model."""
+def estimate(model, pictures, rates=None):
+    """[(r, bpp, PSNR)] with rounded latents, rates estimated by the model; by default at the rates that it names."""
     device = next(model.parameters()).device
     points = []
-    for r in rates:
+    for r in model.rates if rates is None else rates:
         rows = []
         for x in pictures:
             x = x.to(device)
@@ -125,8 +125,8 @@ def train(config):
     os.makedirs(config.out, exist_ok=True)
     checkpoint = os.path.join(config.out, "checkpoint.pt")
     images, held = load_images(config.data)
-    pictures = [to_tensor(i, 64) for i in held]
     model = build_model(config).to(device)
+    pictures = [to_tensor(i, max(64, model.stride)) for i in held]
     step, elapsed, crops = 0, 0.0, Crops(images, config.seed)
     saved = torch.load(checkpoint, map_location=device, weights_only=True) if os.path.exists(checkpoint) else None
     if saved:
@@ -138,7 +138,7 @@ def train(config):
         model.load_state_dict(starting_weights(config.weights))
     elif config.probe:
         from_probe(model, torch.load(config.probe, weights_only=True), crops, config.lambda_of)
-    else:
+    elif isinstance(model, PatchCheckerboard):
         from_klt(model, crops, config.lambda_of)
     model = model.to(memory_format=torch.channels_last)
     average = {k: v.detach().clone() for k, v in (saved["ema"] if saved else model.state_dict()).items()}

@@ -19,5 +19,5 @@ def tiny():
 @pytest.fixture(scope="session")
 def tiny_file(tiny, tmp_path_factory):
     path = str(tmp_path_factory.mktemp("model") / "tiny.safetensors")
-    write_model(path, tiny, "tiny", "random weights, for tests only", mixture=False)
+    write_model(path, tiny, "tiny", "random weights, for tests only", complete=False)
     return path

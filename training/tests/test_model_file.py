@@ -10,7 +10,8 @@ import torch
 
 from neuralcodec_training import export, safetensors_file
 from neuralcodec_training.checkpoint import load_checkpoint
-from neuralcodec_training.model_file import LINEAR_QUALITY_MAP, MIXTURE, QUALITIES, check_quality_map, read_model, restore_model, write_model
+from neuralcodec_training.model_file import LINEAR_QUALITY_MAP, QUALITIES, check_quality_map, read_model, restore_model, write_model
+from neuralcodec_training.models.patch_checkerboard import MIXTURE
 from neuralcodec_training.model_hash import model_hash
 from neuralcodec_training.reference import code, pad
 from neuralcodec_training.synthetic import synthetic_picture
@@ -51,7 +52,7 @@ def test_round_trip(tiny, tiny_file, tmp_path):
     restored = restore_model(tensors, metadata)
     assert (code(restored, x, 30000)["reconstruction"] == code(tiny, x, 30000)["reconstruction"]).all()
     again = str(tmp_path / "again.safetensors")
-    write_model(again, tiny, "tiny", "random weights, for tests only", mixture=False)
+    write_model(again, tiny, "tiny", "random weights, for tests only", complete=False)
     with open(again, "rb") as a, open(tiny_file, "rb") as b:
         assert a.read() == b.read()
 
@@ -61,7 +62,7 @@ def test_export_command_takes_the_averaged_weights(tiny, tmp_path):
     checkpoint, output = str(tmp_path / "checkpoint.pt"), str(tmp_path / "out.safetensors")
     torch.save({"model": tiny.state_dict(), "ema": averaged, "optimizer": {}, "step": 7, "elapsed": 60.0,
                 "config": {"architecture": tiny.architecture, "hyperparameters": tiny.metadata()}}, checkpoint)
-    options = type("Options", (), {"checkpoint": checkpoint, "output": output, "id": "nic-t", "description": "d", "quality_map": LINEAR_QUALITY_MAP})
+    options = type("Options", (), {"checkpoint": checkpoint, "output": output, "id": "nic-t", "description": "d", "quality_map": LINEAR_QUALITY_MAP, "half": None})
     export.run(options)
     tensors, metadata = read_model(output)
     assert metadata["id"] == "nic-t" and metadata["description"] == "d"

@@ -8,7 +8,7 @@ import torch
 
 from neuralcodec_training.priors import FactorizedPrior
 from neuralcodec_training.tables import (
-    PRIOR_SYMBOLS, PRIOR_TAIL, SCALES, TOTAL, allocate, gaussian_excess, gaussian_reach, gaussian_scales, gaussian_tables, prior_tables)
+    PRIOR_SYMBOLS, PRIOR_TAIL, SCALES, TOTAL, allocate, gaussian_excess, gaussian_reach, gaussian_scales, gaussian_tables, mixture_tails, prior_tables)
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def prior_with(scale):
 @pytest.mark.parametrize("scale", (0.01, 1, 40, 3000))
 def test_prior_tables_follow_the_learned_distribution(scale):
     prior = prior_with(scale)
-    tables = prior_tables(*(p.detach() for p in (prior.weights, prior.means, prior.log_scales)))
+    tables = prior_tables(mixture_tails(*(p.detach() for p in (prior.weights, prior.means, prior.log_scales))))
     offsets, lengths = tables["prior.offsets"], tables["prior.lengths"]
     assert offsets.dtype == lengths.dtype == np.int32
     assert (offsets <= 0).all() and (offsets + lengths > 0).all() and lengths.max() <= PRIOR_SYMBOLS

@@ -40,6 +40,10 @@ private func checkContract() {
     same(
         ((UnsafePointer<Float>?, Int, Int, Int, UnsafePointer<nc_codebook_options>?, Opened?) -> nc_status).self, CNeuralCodec.nc_quantizer_train_codebook,
         exportQuantizerTrainCodebook)
+    same(((UnsafeMutablePointer<nc_lattice_learning_options>?) -> Void).self, CNeuralCodec.nc_lattice_learning_options_init, exportLatticeLearningOptionsInit)
+    same(
+        ((UnsafePointer<Float>?, Int, Int, UnsafePointer<nc_lattice_learning_options>?, Opened?, UnsafeMutablePointer<nc_lattice_learning_report>?) -> nc_status).self,
+        CNeuralCodec.nc_quantizer_learn, exportQuantizerLearn)
     same(((OpaquePointer?, UnsafeMutablePointer<nc_quantizer_info>?) -> nc_status).self, CNeuralCodec.nc_quantizer_get_info, exportQuantizerGetInfo)
     same(((OpaquePointer?, UnsafeMutablePointer<Float>?, Int) -> nc_status).self, CNeuralCodec.nc_quantizer_get_basis, exportQuantizerGetBasis)
     same(

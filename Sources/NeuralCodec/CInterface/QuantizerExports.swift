@@ -21,10 +21,8 @@ final class QuantizerHandle: @unchecked Sendable {
     }
 }
 
-private typealias Handle = UnsafeMutablePointer<OpaquePointer?>
-
 /// Stores a new handle in *quantizer once nothing can fail any more.
-private func open(_ quantizer: Handle?, _ make: () throws -> Quantizer) -> nc_status {
+func openQuantizer(_ quantizer: UnsafeMutablePointer<OpaquePointer?>?, _ make: () throws -> Quantizer) -> nc_status {
     boundary {
         let quantizer = try required(quantizer, "quantizer")
         let handle = try withStandardFloatingPoint { QuantizerHandle(try make()) }
@@ -33,9 +31,9 @@ private func open(_ quantizer: Handle?, _ make: () throws -> Quantizer) -> nc_st
 }
 
 private func create(
-    _ quantizer: Handle?, _ options: UnsafePointer<nc_quantizer_options>?, scalar: Bool = false, _ make: (nc_quantizer_options) throws -> Quantizer
+    _ quantizer: UnsafeMutablePointer<OpaquePointer?>?, _ options: UnsafePointer<nc_quantizer_options>?, scalar: Bool = false, _ make: (nc_quantizer_options) throws -> Quantizer
 ) -> nc_status {
-    open(quantizer) {
+    openQuantizer(quantizer) {
         let options = options?.pointee ?? defaultOptions()
         try checkSize(options.struct_size, nc_quantizer_options.self, "options")
         guard scalar || (options.offset == 0 && options.dead_zone == 0) else {
@@ -53,18 +51,18 @@ private func defaultOptions() -> nc_quantizer_options {
 }
 
 extension LatticeSearch {
-    fileprivate init(_ options: nc_quantizer_options) throws {
-        switch options.search {
+    init(_ search: nc_search, nodeLimit: UInt64) throws {
+        switch search {
         case NC_SEARCH_BABAI: self = .babai
         case NC_SEARCH_NEAREST_PLANE: self = .nearestPlane
-        case NC_SEARCH_EXACT: self = .exact(nodeLimit: options.node_limit)
-        default: throw CodecError(.invalidArgument, "options.search is \(options.search.rawValue), which is no nc_search")
+        case NC_SEARCH_EXACT: self = .exact(nodeLimit: nodeLimit)
+        default: throw CodecError(.invalidArgument, "options.search is \(search.rawValue), which is no nc_search")
         }
     }
 }
 
 /// `rows` times `columns` floats that the caller passed in.
-private func matrix(_ values: UnsafePointer<Float>?, _ rows: Int, _ columns: Int, _ name: StaticString) throws -> UnsafeBufferPointer<Float> {
+func matrix(_ values: UnsafePointer<Float>?, _ rows: Int, _ columns: Int, _ name: StaticString) throws -> UnsafeBufferPointer<Float> {
     try checkCount(rows, "the number of rows")
     try checkCount(columns, "dimension")
     let (count, overflow) = rows.multipliedReportingOverflow(by: columns)
@@ -93,7 +91,7 @@ public func exportQuantizerCreateBasis(
     create(quantizer, options) { options in
         guard (1...64).contains(dimension) else { throw CodecError(.invalidArgument, "a basis of \(dimension) dimensions: 1 to 64 are possible") }
         return try Quantizer(
-            basis: Array(try matrix(basis, dimension, dimension, "basis")), dimension: dimension, scale: options.scale, search: LatticeSearch(options))
+            basis: Array(try matrix(basis, dimension, dimension, "basis")), dimension: dimension, scale: options.scale, search: LatticeSearch(options.search, nodeLimit: options.node_limit))
     }
 }
 
@@ -137,7 +135,7 @@ public func exportQuantizerTrainCodebook(
     _ samples: UnsafePointer<Float>?, _ count: Int, _ dimension: Int, _ size: Int, _ options: UnsafePointer<nc_codebook_options>?,
     _ quantizer: UnsafeMutablePointer<OpaquePointer?>?
 ) -> nc_status {
-    open(quantizer) {
+    openQuantizer(quantizer) {
         let options = try CodebookTraining(options?.pointee ?? defaultCodebookOptions())
         try checkCount(size, "size")
         return try Quantizer.training(try matrix(samples, count, dimension, "samples"), dimension: dimension, size: size, options: options)

@@ -1,24 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-import CKernels
 
-/// All that one running encode or decode owns: threads, kernels, workspace and its plan.
+/// All that one running encode or decode owns: threads, kernels, and a workspace with the network's session in it.
 final class Call {
-    let layers: LayerContext
-    let workspace: Workspace
-    let plan: PatchCheckerboard.Plan
-    let scratch: WorkerScratch
+    let session: any NetworkSession
     let progress: ProgressTracker
     let clock: StageClock?
+    private let workspace: Workspace
     private let pool: WorkspacePool
 
     /// Checks the limits, then allocates. `reserved` bytes of working memory are used outside the workspace.
     init(
-        _ network: PatchCheckerboard, _ pool: WorkspacePool, width: Int, height: Int, encoder: Bool, threads: Int, limits: Limits, reserved: Int = 0,
-        progress: ProgressTracker, clock: StageClock? = nil
+        _ network: any Network, _ pool: WorkspacePool, width: Int, height: Int, encoder: Bool, threads: Int, limits: Limits, reserved: Int = 0,
+        progress: ProgressTracker, clock: StageClock? = nil, trace: LatentTrace? = nil
     ) throws {
         let kernels = try Kernels.current()
         let team = try ThreadTeam(threads: threads)
-        plan = PatchCheckerboard.Plan(network, width: width, height: height, threads: team.size, encoder: encoder)
+        let plan = network.plan(width: width, height: height, threads: team.size, encoder: encoder)
         let needed = plan.size + reserved
         guard limits.maxMemory == 0 || needed <= limits.maxMemory else {
             throw CodecError(
@@ -33,16 +30,11 @@ final class Call {
         self.pool = pool
         self.progress = progress
         self.clock = clock
-        scratch = WorkerScratch(base: workspace[plan.scratch], floatsPerWorker: plan.scratchPerWorker)
-        layers = LayerContext(kernels: kernels.table, team: team, rates: workspace[plan.rates])
+        session = plan.session(
+            CallResources(kernels: kernels.table, team: team, workspace: workspace, progress: progress, clock: clock, trace: trace))
     }
 
     deinit { pool.giveBack(workspace) }
-
-    /// Scale indices of one pass. A decoder keeps one pass at a time.
-    func indices(_ pass: Int) -> UnsafeMutablePointer<UInt8> {
-        workspace[plan.indices] + (plan.latents == nil ? 0 : pass * plan.indices.count / 2)
-    }
 }
 
 /// 0 (all cores) to 1024.

@@ -66,9 +66,26 @@ func decode(_ file: ParsedFile, model: Model?, options: DecodeOptions, target: (
                 model.network, model.workspaces, width: header.width, height: header.height, encoder: false, threads: options.threads, limits: options.limits,
                 progress: progress, clock: options.clock)
             let (pixels, stride) = try target()
-            try PictureDecoder(network: model.network, call: call).decode(file, into: pixels.assumingMemoryBound(to: UInt8.self), stride: stride)
+            try decode(file, call, into: pixels.assumingMemoryBound(to: UInt8.self), stride: stride)
         }
     }
+}
+
+/// Symbols to latents to pixels.
+private func decode(_ file: ParsedFile, _ call: Call, into pixels: UnsafeMutablePointer<UInt8>, stride: Int) throws {
+    call.clock?.mark(.container)
+    call.progress.begin(upTo: 0.4)
+    var decoder = try RANSDecoder(file.payload)
+    let checksum = try call.session.decode(rate: file.header.rateParameter, &decoder)
+    #if !NEURALCODEC_FUZZING  // hardly any changed file would get beyond
+        try decoder.finish()
+        guard checksum == file.header.symbolChecksum else {
+            throw CodecError(.decoderMismatch, "the decoded symbols are not the encoded ones: please report this file")
+        }
+    #endif
+    call.progress.begin(upTo: 1)
+    try call.session.synthesise(rate: file.header.rateParameter, into: pixels, stride: stride, channels: file.header.channels)
+    call.clock?.mark(.synthesis)
 }
 
 private func copyStored(_ file: ParsedFile, _ target: () throws -> (UnsafeMutableRawPointer, Int)) throws {
@@ -85,69 +102,4 @@ private func copyStored(_ file: ParsedFile, _ target: () throws -> (UnsafeMutabl
     #endif
     let (pixels, stride) = try target()
     for y in 0 ..< header.height { (pixels + y * stride).copyMemory(from: file.payload.baseAddress! + y * row, byteCount: row) }
-}
-
-/// Symbols to latents to pixels.
-private struct PictureDecoder {
-    let network: PatchCheckerboard
-    let call: Call
-
-    func decode(_ file: ParsedFile, into pixels: UnsafeMutablePointer<UInt8>, stride: Int) throws {
-        call.clock?.mark(.container)
-        var decoder = try RANSDecoder(file.payload)
-        let factors = network.evaluateRates(file.header.rateParameter, into: call.layers.rates)
-        call.progress.begin(upTo: 0.4)
-        var checksum = takeHyperlatents(&decoder)
-        call.clock?.mark(.coding)
-        network.hyperSynthesise(call)
-        try call.progress.step(0.2)
-        for pass in 0 ..< 2 {
-            if pass == 1 { network.computeContext(call, factors) }
-            network.computeParameters(call, factors, pass: pass)
-            call.clock?.mark(.parameters)
-            checksum = try takeLatents(&decoder, pass, checksum)
-            call.clock?.mark(.coding)
-            try call.progress.step(0.6 + 0.4 * Double(pass))
-        }
-        try verify(decoder, checksum, file.header)
-        call.progress.begin(upTo: 1)
-        try network.synthesise(call, factors, into: pixels, stride: stride, channels: file.header.channels)
-        call.clock?.mark(.synthesis)
-    }
-
-    private func takeHyperlatents(_ decoder: inout RANSDecoder) -> UInt32 {
-        let symbols = call.workspace[call.plan.hyperSymbols]
-        let channels = network.hyperparameters.hyperChannels
-        for start in stride(from: 0, to: call.plan.hyperSymbols.count, by: channels) {
-            decoder.take(channels, network.hyperTables, into: symbols + start) { $0 }
-        }
-        return ncp_crc32c(0, symbols, 4 * call.plan.hyperSymbols.count)
-    }
-
-    /// Decodes one pass row by row and adds the symbols to the means, which rebuilds the latents.
-    private func takeLatents(_ decoder: inout RANSDecoder, _ pass: Int, _ start: UInt32) throws -> UInt32 {
-        var checksum = start
-        let g = call.plan.geometry
-        let channels = network.hyperparameters.latentChannels
-        let count = g.passColumns * channels
-        let symbols = call.workspace[call.plan.symbols]
-        let rebuilt = call.workspace[call.plan.rebuilt]
-        for row in 0 ..< g.rows {
-            let indices = call.indices(pass) + row * count
-            decoder.take(count, network.latentTables, into: symbols) { Int(indices[$0]) }
-            if decoder.isDamaged { throw RANSDecoder.error }
-            checksum = ncp_crc32c(checksum, symbols, 4 * count)
-            call.layers.kernels.reconstruct(symbols, channels, rebuilt.at(row, g.firstColumn(pass: pass, row: row)), 2 * channels, g.passColumns)
-        }
-        return checksum
-    }
-
-    private func verify(_ decoder: RANSDecoder, _ checksum: UInt32, _ header: Header) throws {
-        #if !NEURALCODEC_FUZZING  // hardly any changed file would get beyond
-            try decoder.finish()
-            guard checksum == header.symbolChecksum else {
-                throw CodecError(.decoderMismatch, "the decoded symbols are not the encoded ones: please report this file")
-            }
-        #endif
-    }
 }

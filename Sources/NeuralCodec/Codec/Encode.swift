@@ -19,9 +19,9 @@ package func encode(
         let reserved = if case .psnr = options.target { picture.width * picture.height * picture.channels } else { 0 }
         let call = try Call(
             model.network, model.workspaces, width: picture.width, height: picture.height, encoder: true, threads: options.threads, limits: options.limits,
-            reserved: reserved, progress: progress, clock: options.clock)
+            reserved: reserved, progress: progress, clock: options.clock, trace: trace)
         progress.begin(upTo: 0.5)
-        let encoder = try PictureEncoder(model.network, picture, call, trace: trace)
+        let encoder = try PictureEncoder(model.network, picture, call)
         call.clock?.mark(.analysis)
         defer { call.clock?.mark(.container) }
         return try FileEncoder(model: model, picture: picture, encoder: encoder, progress: progress).encode(options.target)
@@ -60,7 +60,7 @@ private struct FileEncoder {
         if storedSize <= size { return try finish(stored(), quality: 100, psnr: nil) }
         var best: PictureEncoder.Coded?
         var smallest = storedSize
-        let rate = try RateSearch.highest(bound: size, enough: size - size / 200) { rate in
+        let rate = try RateSearch.highest(bound: size, enough: size - size / 200, among: 0...scale.highestRate) { rate in
             progress.begin(upTo: halfway)
             let coded = try encoder.code(rate: rate)
             if coded.fileSize <= size, coded.rate >= best?.rate ?? 0 { best = coded }
@@ -89,9 +89,9 @@ private struct FileEncoder {
             least = min(least, error)
             return Int(error)
         }
-        _ = try RateSearch.highest(bound: allowed, enough: allowed - allowed / 400) { try error(RateSearch.highestRate - $0) }
+        _ = try RateSearch.highest(bound: allowed, enough: allowed - allowed / 400, among: 0...scale.highestRate) { try error(scale.highestRate - $0) }
         guard let best else {
-            if storedSize <= (try encoder.code(rate: RateSearch.highestRate)).fileSize { return try finish(stored(), quality: 100, psnr: .infinity) }
+            if storedSize <= (try encoder.code(rate: scale.highestRate)).fileSize { return try finish(stored(), quality: 100, psnr: .infinity) }
             let nearest = EncodeSummary(quality: 100, size: 0, psnr: decibels(least))
             throw CodecError(
                 .targetUnreachable, "a PSNR of \(rounded(psnr)) dB cannot be reached: the best of this picture is \(rounded(decibels(least))) dB", nearest: nearest)

@@ -3,14 +3,13 @@
 /// The largest rate parameter whose cost does not exceed `bound`, where cost rises with the rate (file size), or whose negated error does.
 /// Only integers decide, so the answer is the same on every machine.
 struct RateSearch {
-    static let highestRate = 65535
-
     /// `evaluate` gives a cost for a rate; costs rise with the rate, up to noise. Returns the best rate whose cost is at most `bound`, or nil if that of
-    /// rate 0 is above it. Stops early once a cost of at least `enough` is found.
-    static func highest(bound: Int, enough: Int, evaluate: (_ rate: Int) throws -> Int) throws -> Int? {
-        var (low, lowCost) = (0, try evaluate(0))
+    /// the lowest rate is above it. Stops early once a cost of at least `enough` is found.
+    static func highest(bound: Int, enough: Int, among rates: ClosedRange<Int>, evaluate: (_ rate: Int) throws -> Int) throws -> Int? {
+        var (low, lowCost) = (rates.lowerBound, try evaluate(rates.lowerBound))
         guard lowCost <= bound else { return nil }
-        var (high, highCost) = (highestRate, try evaluate(highestRate))
+        guard rates.count > 1 else { return low }
+        var (high, highCost) = (rates.upperBound, try evaluate(rates.upperBound))
         if highCost <= bound { return high }
         var bisect = false
         while high - low > 1, lowCost < enough {

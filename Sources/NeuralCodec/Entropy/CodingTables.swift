@@ -91,3 +91,17 @@ extension CodingTables {
         }
     }
 }
+
+extension WeightLoader {
+    /// Tensor gaussian.thresholds, filled up to 255.
+    func thresholds(scales: Int) throws -> UnsafePointer<Float> {
+        let given = try floats("gaussian.thresholds", [scales - 1])
+        let padded = try allocate(Float.self, 255)
+        padded.update(repeating: .infinity, count: 255)
+        for index in 0 ..< scales - 1 {
+            guard index == 0 || given[index] > given[index - 1] else { throw CodecError(.badModel, "tensor 'gaussian.thresholds' does not ascend") }
+            padded[index] = given[index]
+        }
+        return UnsafePointer(padded)
+    }
+}

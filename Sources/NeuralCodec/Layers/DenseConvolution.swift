@@ -8,6 +8,8 @@ struct DenseConvolution {
     let outputChannels: Int
     let weights: UnsafePointer<Float>
     let bias: Bias
+    /// Multiply-accumulates of one position, those of the network's definition: without channels that only fill a vector.
+    let macs: Int
     /// Null, or for each tap the lanes it reaches of the only block of outputs.
     var tapLanes: UnsafePointer<UInt16>?
 
@@ -46,6 +48,15 @@ struct DenseConvolution {
     /// One span of `output`, whose position (r, c) sees the input around (r * stride, c * stride).
     func apply(_ context: LayerContext, _ span: Span, from input: FeatureMap, stride: Int = 1, to output: FeatureMap, activation: nck_activation = .none) {
         apply(context, span, from: input, stride: stride, output: output.at(span.row, span.start), outputStep: output.step, activation: activation)
+    }
+
+    /// One span of residual + activation(sum), stride 1.
+    func apply(_ context: LayerContext, _ span: Span, from input: FeatureMap, to output: FeatureMap, adding residual: FeatureMap, _ activation: nck_activation) {
+        apply(
+            context, input: input.at(span.row, span.start), inputRow: input.rowStride, tapStep: input.step, inputStep: input.step,
+            output: output.at(span.row, span.start), outputStep: output.step, count: span.count,
+            epilogue: nck_epilogue(
+                operand: residual.at(span.row, span.start), operand_step: residual.step, combination: NCK_ADD_AFTER, activation: activation))
     }
 
     /// The same to other memory than a map.

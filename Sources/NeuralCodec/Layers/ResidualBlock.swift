@@ -11,6 +11,11 @@ struct ResidualBlock {
 
     var channels: Int { spaceIn.inputChannels }
 
+    /// Multiply-accumulates of one position.
+    var macs: Int {
+        [spaceIn, spaceOut, mixIn, mixOut].reduce(0) { $0 + $1.macs } + spaceDepthwise.channels * spaceDepthwise.kernelSize * spaceDepthwise.kernelSize
+    }
+
     /// Floats of scratch memory each worker needs.
     var scratchCount: Int { ThreadTeam.spanLength * 2 * channels }
 

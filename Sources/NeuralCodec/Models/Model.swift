@@ -13,8 +13,12 @@ public final class Model: @unchecked Sendable {
     /// SHA-256 over everything that can change bytes or pixels (docs/format.md, "Model files"); files carry the first 8 bytes.
     public let hash: [UInt8]
     public let parameterCount: Int
+    /// Widths and choices of the network: a JSON object.
+    public let hyperparameters: String
+    /// How latents become integers, for instance "scalar".
+    public let quantizer: String
 
-    let network: PatchCheckerboard
+    let network: any Network
     let workspaces = WorkspacePool()
 
     /// Loads a model from the bytes of a safetensors file; they may go afterwards.
@@ -23,17 +27,20 @@ public final class Model: @unchecked Sendable {
         try self.init(file: file, hash: modelHash(file))
     }
 
+    private static let families: [String: @Sendable (WeightLoader, JSON) throws -> any Network] = [
+        PatchCheckerboard.architecture: { try PatchCheckerboard($0, $1) },
+        TransformCoding.architecture: { try TransformCoding($0, $1) },
+    ]
+
     private init(file: Safetensors, hash: [UInt8]) throws {
         let metadata = file.metadata
         guard metadata["format"] == "neuralcodec-model" else { throw CodecError(.badModel, "the file is a safetensors file but not a neuralcodec model") }
         guard metadata["format_version"] == "1" else {
             throw CodecError(.badModel, "the model has format version \(metadata["format_version"] ?? "none"), and this library reads version 1")
         }
-        guard let architecture = metadata["architecture"], architecture == PatchCheckerboard.architecture else {
-            throw CodecError(.badModel, "the model's architecture '\(metadata["architecture"] ?? "")' is unknown; known is '\(PatchCheckerboard.architecture)'")
-        }
-        guard metadata["quantizer"] == "scalar", metadata["padding"] == "replicate-\(PatchCheckerboard.padding)" else {
-            throw CodecError(.badModel, "the model's quantizer or padding rule is unknown")
+        guard let architecture = metadata["architecture"], let load = Self.families[architecture] else {
+            let known = Self.families.keys.sorted().map { "'\($0)'" }.joined(separator: " and ")
+            throw CodecError(.badModel, "the model's architecture '\(metadata["architecture"] ?? "")' is unknown; known are \(known)")
         }
         guard let id = metadata["id"], !id.isEmpty, isModelID(Array(id.utf8)) else {
             throw CodecError(.badModel, "the model's id is not 1 to 8 ASCII letters, digits, '-' and '_'")
@@ -44,9 +51,19 @@ public final class Model: @unchecked Sendable {
         description = metadata["description"] ?? ""
         self.hash = hash
         let loader = WeightLoader(file)
-        network = try withStandardFloatingPoint { try PatchCheckerboard(loader, hyperparameters) }
+        network = try withStandardFloatingPoint { try load(loader, hyperparameters) }
+        guard metadata["quantizer"] == "scalar", metadata["padding"] == "replicate-\(network.padding)" else {
+            throw CodecError(.badModel, "the model's quantizer or padding rule is unknown")
+        }
         parameterCount = loader.parameterCount
+        self.hyperparameters = text
+        quantizer = metadata["quantizer"] ?? ""
     }
+
+    /// Multiply-accumulates for each pixel: to encode at a given rate, and to decode.
+    public var macsPerPixel: (encode: Double, decode: Double) { network.macsPerPixel }
+    /// All rates from one model; otherwise quality does not matter.
+    public var hasVariableRate: Bool { !network.qualityMap.isEmpty }
 
     /// The default model, part of the library; loaded once a process. A load that failed, for want of memory, is tried again.
     public static func embedded() throws -> Model {

@@ -9,21 +9,30 @@ final class WeightLoader {
     private(set) var rateTables: [RateTable] = []
     private var rateCount = 0
     private(set) var parameterCount = 0
+    private var read: Set<String> = []
 
     init(_ file: Safetensors) { self.file = file }
 
     func tensor(_ name: String, _ type: [String], _ shape: [Int]?) throws -> Safetensors.Tensor {
+        read.insert(name)
         guard let tensor = file.tensors[name] else { throw CodecError(.badModel, "the model file lacks tensor '\(name)'") }
         guard type.contains(tensor.type) else { throw CodecError(.badModel, "tensor '\(name)' has type \(tensor.type) instead of \(type.joined(separator: " or "))") }
         if let shape, tensor.shape != shape { throw CodecError(.badModel, "tensor '\(name)' has shape \(tensor.shape) instead of \(shape)") }
         return tensor
     }
 
+    /// Refuses a file with tensors that nothing has asked for.
+    func checkAllRead() throws {
+        if let name = file.tensors.keys.filter({ !read.contains($0) }).min() {
+            throw CodecError(.badModel, "tensor '\(name)' does not belong to a network with these hyperparameters")
+        }
+    }
+
     /// The values as binary32, kept with the model; non-finite ones are refused.
     func floats(_ name: String, _ shape: [Int]) throws -> UnsafeMutablePointer<Float> {
         let tensor = try tensor(name, ["F32", "F16"], shape)
         let values = try allocate(Float.self, tensor.count)
-        try read(tensor, into: values)
+        try copy(tensor, into: values)
         return values
     }
 
@@ -32,11 +41,11 @@ final class WeightLoader {
         let tensor = try tensor(name, ["F32", "F16"], shape)
         let memory = try ByteBuffer(count: 4 * tensor.count)
         let values = memory.bytes.baseAddress!.assumingMemoryBound(to: Float.self)
-        try read(tensor, into: values)
+        try copy(tensor, into: values)
         return (memory, values)
     }
 
-    private func read(_ tensor: Safetensors.Tensor, into values: UnsafeMutablePointer<Float>) throws {
+    private func copy(_ tensor: Safetensors.Tensor, into values: UnsafeMutablePointer<Float>) throws {
         if tensor.type == "F16" {
             let half = try ByteBuffer(count: tensor.bytes.count)
             half.bytes.copyMemory(from: tensor.bytes)
@@ -76,12 +85,58 @@ final class WeightLoader {
 
     /// NAME.weight (outputs, inputs, k, k), and NAME.bias, or NAME.bias.table where the bias follows the rate parameter.
     /// `bias` takes the place of the file's.
-    func dense(_ name: String, _ inputs: Int, _ outputs: Int, kernelSize: Int = 1, knots: Int? = nil, bias: Bias? = nil) throws -> DenseConvolution {
+    func dense(
+        _ name: String, _ inputs: Int, _ outputs: Int, kernelSize: Int = 1, knots: Int? = nil, bias: Bias? = nil, order: OutputOrder = .file
+    ) throws -> DenseConvolution {
         let (memory, weights) = try temporary("\(name).weight", [outputs, inputs, kernelSize, kernelSize])
         defer { withExtendedLifetime(memory) {} }
-        let bias = try bias ?? (knots.map { .rate(try rateTable("\(name).bias.table", $0, outputs)) } ?? .fixed(UnsafePointer(try floats("\(name).bias", [outputs]))))
-        return try pack(weights, inputs, WeightedTap.dense(kernelSize: kernelSize), kernelSize, Array(0 ..< outputs), bias)
+        let bias = try bias ?? (knots.map { .rate(try rateTable("\(name).bias.table", $0, outputs)) } ?? .fixed(try biases(name, outputs, order)))
+        let taps = WeightedTap.dense(kernelSize: kernelSize)
+        let macs = outputs * inputs * taps.count
+        return try pack(outputs: padded(outputs), inputs: padded(inputs), taps.map(\.position), bias, macs: macs) { output, input, tap in
+            guard output < outputs, input < inputs else { return 0 }
+            return weights[(order.row(output, of: outputs) * inputs + input) * kernelSize * kernelSize + taps[tap].weight]
+        }
     }
+
+    /// As `dense`, with kernel size 1, for inputs that lie in several maps: a convolution for each, the first of which has the bias.
+    func joined(_ name: String, _ inputs: [Int], _ outputs: Int) throws -> [DenseConvolution] {
+        let total = inputs.reduce(0, +)
+        let (memory, weights) = try temporary("\(name).weight", [outputs, total, 1, 1])
+        defer { withExtendedLifetime(memory) {} }
+        let bias = try biases(name, outputs, .file)
+        let none = try allocate(Float.self, padded(outputs))
+        none.update(repeating: 0, count: padded(outputs))
+        var first = 0
+        return try inputs.map { count in
+            defer { first += count }
+            let bias = Bias.fixed(first == 0 ? bias : UnsafePointer(none))
+            return try pack(
+                outputs: padded(outputs), inputs: padded(count), WeightedTap.dense(kernelSize: 1).map(\.position), bias, macs: outputs * count
+            ) { output, input, _ in output < outputs && input < count ? weights[output * total + first + input] : 0 }
+        }
+    }
+
+    /// The order that a layer's outputs take in memory.
+    enum OutputOrder {
+        case file
+        /// The second half, then the first: CompressAI's networks give scales before means, the kernels take means first.
+        case halvesSwapped
+
+        func row(_ output: Int, of outputs: Int) -> Int { self == .file ? output : (output + outputs / 2) % outputs }
+    }
+
+    /// NAME.bias as the kernels take it: in order, and zeros up to a multiple of NCK_LANES.
+    private func biases(_ name: String, _ outputs: Int, _ order: OutputOrder) throws -> UnsafePointer<Float> {
+        let given = try floats("\(name).bias", [outputs])
+        if order == .file, padded(outputs) == outputs { return UnsafePointer(given) }
+        let bias = try allocate(Float.self, padded(outputs))
+        for output in 0 ..< padded(outputs) { bias[output] = output < outputs ? given[order.row(output, of: outputs)] : 0 }
+        return UnsafePointer(bias)
+    }
+
+    /// Maps have a multiple of NCK_LANES channels, all but pictures.
+    private func padded(_ channels: Int) -> Int { channels <= 3 ? channels : (channels + NCK_LANES - 1) / NCK_LANES * NCK_LANES }
 
     /// As `dense`, with the outputs shared out to the positions of a pixel shuffle.
     func shuffled(_ name: String, _ inputs: Int, _ outputs: Int, factor: Int, kernelSize: Int = 1) throws -> UpsamplingConvolution {
@@ -161,12 +216,19 @@ final class WeightLoader {
         for tap in positions.indices {
             lanes[tap] = (0 ..< outputs * cells).reduce(0) { weight[tap][$1 % cells] == nil ? $0 : $0 | 1 << UInt16($1) }
         }
-        var convolution = try pack(outputs: NCK_LANES, inputs: inputs, positions, .fixed(UnsafePointer(bias))) { lane, input, tap in
+        let macs = outputs * inputs * kernelSize * kernelSize
+        var convolution = try pack(outputs: NCK_LANES, inputs: inputs, positions, .fixed(UnsafePointer(bias)), macs: macs) { lane, input, tap in
             guard lane < outputs * cells, let kernel = weight[tap][lane % cells] else { return 0 }
             return weights[(input * outputs + lane / cells) * kernelSize * kernelSize + kernel]
         }
         convolution.tapLanes = UnsafePointer(lanes)
         return NarrowUpsampling(factor: stride, channels: outputs, convolution: convolution)
+    }
+
+    /// As `shuffled`, for at most NCK_LANES outputs before the shuffle.
+    func narrowShuffled(_ name: String, _ inputs: Int, _ outputs: Int, factor: Int, kernelSize: Int) throws -> NarrowUpsampling {
+        NarrowUpsampling(
+            factor: factor, channels: outputs / (factor * factor), convolution: try dense(name, inputs, outputs, kernelSize: kernelSize))
     }
 
     /// NAME.beta (channels) and NAME.gamma (channels, channels) in CompressAI's parametrization, max(v, bound)^2 - 2^-36, which keeps both above a minimum.
@@ -190,11 +252,11 @@ final class WeightLoader {
         LayerNorm(channels: channels, weight: try floats("\(name).weight", [channels]), bias: try floats("\(name).bias", [channels]))
     }
 
-    /// NAME.qkv, NAME.proj and NAME.relative_position_bias_table ((2 window - 1)^2, heads), as Swin Transformer has them: the bias of a query at (r, c) and a key at
-    /// (s, d) of a window stands in row (r - s + window - 1) * (2 window - 1) + c - d + window - 1.
-    func windowAttention(_ name: String, _ channels: Int, heads: Int, window: Int) throws -> WindowAttention {
+    /// Self-attention in windows: NAME.qkv, NAME.proj and NAME.relative_position_bias_table ((2 window - 1)^2, heads), as Swin Transformer has them, or what `names` says.
+    /// The bias of a query at (r, c) and a key at (s, d) of a window stands in row (r - s + window - 1) * (2 window - 1) + c - d + window - 1.
+    func windowAttention(_ name: String, _ channels: Int, heads: Int, window: Int, names: AttentionNames = .swin) throws -> WindowAttention {
         let (tokens, side) = (window * window, 2 * window - 1)
-        let (memory, table) = try temporary("\(name).relative_position_bias_table", [side * side, heads])
+        let (memory, table) = try temporary("\(name).\(names.bias)", names.headsFirst ? [heads, side, side] : [side * side, heads])
         defer { withExtendedLifetime(memory) {} }
         let bias = try allocate(Float.self, heads * tokens * tokens)
         for head in 0 ..< heads {
@@ -202,13 +264,23 @@ final class WeightLoader {
                 for key in 0 ..< tokens {
                     let row = query / window - key / window + window - 1
                     let column = query % window - key % window + window - 1
-                    bias[(head * tokens + query) * tokens + key] = table[(row * side + column) * heads + head]
+                    let place = row * side + column
+                    bias[(head * tokens + query) * tokens + key] = table[names.headsFirst ? head * side * side + place : place * heads + head]
                 }
             }
         }
         return WindowAttention(
-            heads: heads, window: window, queryKeyValue: try linear("\(name).qkv", channels, 3 * channels), projection: try linear("\(name).proj", channels, channels),
-            bias: bias)
+            heads: heads, window: window, queryKeyValue: try linear("\(name).\(names.queryKeyValue)", channels, 3 * channels),
+            projection: try linear("\(name).\(names.projection)", channels, channels), bias: bias)
+    }
+
+    struct AttentionNames {
+        let queryKeyValue, projection, bias: String
+        /// The bias table is (heads, 2 window - 1, 2 window - 1).
+        let headsFirst: Bool
+
+        static let swin = AttentionNames(queryKeyValue: "qkv", projection: "proj", bias: "relative_position_bias_table", headsFirst: false)
+        static let tcm = AttentionNames(queryKeyValue: "embedding_layer", projection: "linear", bias: "relative_position_params", headsFirst: true)
     }
 
     func depthwise(_ name: String, _ channels: Int, kernelSize: Int) throws -> DepthwiseConvolution {
@@ -242,7 +314,7 @@ final class WeightLoader {
 
     /// The kernels' order: [output block of 16][tap][input][16].
     private func pack(
-        outputs: Int, inputs: Int, _ positions: [Taps.Position], _ bias: Bias, weight: (_ output: Int, _ input: Int, _ tap: Int) -> Float
+        outputs: Int, inputs: Int, _ positions: [Taps.Position], _ bias: Bias, macs: Int? = nil, weight: (_ output: Int, _ input: Int, _ tap: Int) -> Float
     ) throws -> DenseConvolution {
         var packed = try allocate(Float.self, outputs * inputs * positions.count)
         let weights = UnsafePointer(packed)
@@ -254,7 +326,7 @@ final class WeightLoader {
                 }
             }
         }
-        return DenseConvolution(taps: try taps(positions), inputChannels: inputs, outputChannels: outputs, weights: weights, bias: bias)
+        return DenseConvolution(taps: try taps(positions), inputChannels: inputs, outputChannels: outputs, weights: weights, bias: bias, macs: macs ?? outputs * inputs * positions.count)
     }
 
     private func taps(_ list: [Taps.Position]) throws -> Taps {

@@ -58,6 +58,17 @@ struct BasisQuantizer {
     /// Product of the rows' lengths / volume.
     var orthogonalityDefect: Double { withExtendedLifetime(memory) { prepared.pointee.defect } }
 
+    /// Of B: the greatest singular value / the smallest.
+    var condition: Double { withExtendedLifetime(memory) { prepared.pointee.condition } }
+
+    /// Another basis of the same lattice, reduced by LLL.
+    var reducedRows: SquareMatrix {
+        withExtendedLifetime(memory) {
+            let n = prepared.pointee.n
+            return SquareMatrix(n, values: Array(UnsafeBufferPointer(start: prepared.pointee.reduced.rows, count: n * n)))
+        }
+    }
+
     /// Of Babai's cells, whose shapes are known: a parallelepiped for rounding, a box for the nearest plane.
     var normalizedSecondMoment: Double? {
         withExtendedLifetime(memory) {
@@ -146,4 +157,7 @@ extension Quantizer {
 
     /// Of a given basis: how far its rows are from orthogonal, the product of their lengths / volume; 1 for orthogonal rows. nil for the others.
     public var orthogonalityDefect: Double? { if case .basis(let basis) = form { basis.orthogonalityDefect } else { nil } }
+
+    /// Of a given basis: the ratio of its greatest singular value to the smallest. nil for the others.
+    public var condition: Double? { if case .basis(let basis) = form { basis.condition } else { nil } }
 }

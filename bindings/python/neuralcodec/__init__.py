@@ -34,6 +34,7 @@ from ._native import (
     UnsupportedError,
     cpu_info,
 )
+from .learning import LatticeFigures, LatticeReport
 from .quantizers import Quantizer
 
 if TYPE_CHECKING:
@@ -46,8 +47,8 @@ if TYPE_CHECKING:
 __version__: str = _native.version()
 
 __all__ = [
-    "BadModelError", "BadStreamError", "CancelledError", "DecoderMismatchError", "Error", "Info", "LimitError", "Model", "ModelNotFoundError",
-    "Quantizer", "TargetUnreachableError", "UnsupportedError", "__version__", "cpu_info", "decode", "encode", "read_info",
+    "BadModelError", "BadStreamError", "CancelledError", "DecoderMismatchError", "Error", "Info", "LatticeFigures", "LatticeReport", "LimitError", "Model",
+    "ModelNotFoundError", "Quantizer", "TargetUnreachableError", "UnsupportedError", "__version__", "cpu_info", "decode", "encode", "read_info",
 ]  # fmt: skip
 
 

@@ -49,6 +49,21 @@ class _QuantizerInfo(TypedDict):
     volume: float
     nsm: float
 
+class _LatticeReport(TypedDict):
+    scalar: tuple[float, float, float, float]
+    babai: tuple[float, float, float, float]
+    nearest_plane: tuple[float, float, float, float]
+    exact: tuple[float, float, float, float]
+    objective: float
+    scalar_objective: float
+    orthogonality_defect: float
+    condition: float
+    error_deviation: float
+    proven: float
+    start: int
+    samples: int
+    held_out: int
+
 @final
 class Quantizer:
     @classmethod
@@ -62,6 +77,12 @@ class Quantizer:
         cls, samples: _Buffer, count: int, dimension: int, size: int, seed: int | None, rounds: int | None, tolerance: float, threads: int | None,
         progress: Callable[[float], object] | None, /,
     ) -> Quantizer: ...  # fmt: skip
+    @classmethod
+    def learn(
+        cls, samples: _Buffer, count: int, dimension: int, scale: float, search: int, node_limit: int | None, lam: float, orthogonality: int, weight: float,
+        model: int, condition_limit: float, learning_rate: float, steps: int | None, batch: int | None, starts: int | None, classical_start: bool,
+        seed: int | None, threads: int | None, progress: Callable[[float], object] | None, /,
+    ) -> tuple[Quantizer, _LatticeReport]: ...  # fmt: skip
     def info(self) -> _QuantizerInfo: ...
     def rows(self, out: _Buffer, /) -> None: ...
     def quantize(self, vectors: _Buffer, points: _Buffer | None, indices: _Buffer | None, proven: _Buffer | None, threads: int | None, /) -> None: ...

@@ -157,6 +157,75 @@ static PyObject *train_codebook(PyObject *type, PyObject *arguments)
     return wrap((PyTypeObject *)type, status, handle);
 }
 
+/* ---- Learning one ---------------------------------------------------------------------------------------------------------------------- */
+
+static PyObject *figures_of(const nc_lattice_figures *figures)
+{
+    return Py_BuildValue("(dddd)", figures->distortion, figures->rate, figures->chained_rate, figures->nsm);
+}
+
+/* What the package makes a LatticeReport of. */
+static PyObject *report_of(const nc_lattice_learning_report *report)
+{
+    return Py_BuildValue("{s:N,s:N,s:N,s:N,s:d,s:d,s:d,s:d,s:d,s:d,s:i,s:n,s:n}", "scalar", figures_of(&report->scalar), "babai", figures_of(&report->babai),
+                         "nearest_plane", figures_of(&report->nearest_plane), "exact", figures_of(&report->exact), "objective", report->objective,
+                         "scalar_objective", report->scalar_objective, "orthogonality_defect", report->orthogonality_defect, "condition",
+                         report->condition, "error_deviation", report->error_deviation, "proven", report->proven, "start", (int)report->start,
+                         "samples", (Py_ssize_t)report->samples, "held_out", (Py_ssize_t)report->held_out);
+}
+
+/* The arguments of `learn` into options; -1 with an exception. */
+static int read_learning(PyObject *arguments, PyObject **samples, Py_ssize_t *count, Py_ssize_t *dimension, nc_lattice_learning_options *options, PyObject **progress)
+{
+    PyObject *node_limit_object, *steps_object, *batch_object, *starts_object, *seed_object, *threads;
+    int search, orthogonality, model;
+    size_t node_limit = 0, steps = options->steps, batch = options->batch, starts = options->starts, seed = options->seed;
+    double lambda, weight, condition;
+    if (!PyArg_ParseTuple(arguments, "OnndiOdididdOOOpOOO:learn", samples, count, dimension, &options->scale, &search, &node_limit_object, &lambda,
+                          &orthogonality, &weight, &model, &condition, &options->learning_rate, &steps_object, &batch_object, &starts_object,
+                          &options->classical_start, &seed_object, &threads, progress) ||
+        read_count(node_limit_object, "node_limit", 0, SIZE_MAX, &node_limit) < 0 || read_count(steps_object, "steps", 1, UINT32_MAX, &steps) < 0 ||
+        read_count(batch_object, "batch", 1, UINT32_MAX, &batch) < 0 || read_count(starts_object, "starts", 1, UINT32_MAX, &starts) < 0 ||
+        read_count(seed_object, "seed", 0, SIZE_MAX, &seed) < 0 || read_threads(threads, &options->threads) < 0)
+        return -1;
+    /* NaN stands for the default. */
+    if (lambda == lambda) options->lambda = lambda;
+    if (weight == weight) options->orthogonality_weight = weight;
+    if (condition == condition) options->condition_limit = condition;
+    options->search = (nc_search)search;
+    options->orthogonality = (nc_orthogonality)orthogonality;
+    options->model = (nc_coordinate_model)model;
+    options->node_limit = node_limit;
+    options->steps = (uint32_t)steps;
+    options->batch = (uint32_t)batch;
+    options->starts = (uint32_t)starts;
+    options->seed = seed;
+    return 0;
+}
+
+static PyObject *learn(PyObject *type, PyObject *arguments)
+{
+    PyObject *samples, *progress;
+    Py_ssize_t count, dimension;
+    running_call call;
+    nc_lattice_learning_options options;
+    nc_lattice_learning_options_init(&options);
+    Py_buffer view;
+    if (read_learning(arguments, &samples, &count, &dimension, &options, &progress) < 0 || begin_call(&call, progress) < 0 ||
+        read_rows(samples, "samples", (size_t)count, (size_t)dimension, &view) < 0)
+        return NULL;
+    options.progress = report_progress;
+    options.progress_user = &call;
+    nc_quantizer *handle = NULL;
+    nc_lattice_learning_report report = {.struct_size = sizeof report};
+    call.thread = PyEval_SaveThread();
+    nc_status status = nc_quantizer_learn(view.buf, (size_t)count, (size_t)dimension, &options, &handle, &report);
+    PyEval_RestoreThread(call.thread);
+    PyBuffer_Release(&view);
+    PyObject *quantizer = wrap((PyTypeObject *)type, status, handle);
+    return quantizer ? Py_BuildValue("(NN)", quantizer, report_of(&report)) : NULL;
+}
+
 static void dealloc(PyObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);
@@ -316,6 +385,9 @@ static PyMethodDef methods[] = {
     {"create_codebook", create_codebook, METH_VARARGS | METH_CLASS, "create_codebook(rows, count, dimension, scale)"},
     {"train_codebook", train_codebook, METH_VARARGS | METH_CLASS,
      "train_codebook(samples, count, dimension, size, seed, rounds, tolerance, threads, progress)"},
+    {"learn", learn, METH_VARARGS | METH_CLASS,
+     "learn(samples, count, dimension, scale, search, node_limit, lambda, orthogonality, weight, model, condition_limit, learning_rate, steps, batch, starts, "
+     "classical_start, seed, threads, progress): (quantizer, report)"},
     {"info", info, METH_NOARGS, "info(), a dict"},
     {"rows", rows, METH_O, "rows(out): writes the basis, or the codewords"},
     {"quantize", quantize, METH_VARARGS, "quantize(vectors, points, indices, proven, threads)"},

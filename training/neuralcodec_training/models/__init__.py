@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Model families by architecture name."""
 from .patch_checkerboard import PatchCheckerboard
+from .transform_coding import TransformCoding
 
-ARCHITECTURES = {PatchCheckerboard.architecture: PatchCheckerboard}
+ARCHITECTURES = {model.architecture: model for model in (PatchCheckerboard, TransformCoding)}

@@ -11,7 +11,6 @@ the blocks and are silent (all zero) at low rates. Context: He et al., "Checkerb
 """
 import math
 from dataclasses import asdict, dataclass
-from typing import NamedTuple
 
 import torch
 import torch.nn as nn
@@ -19,17 +18,10 @@ import torch.nn.functional as F
 
 from ..layers import SLOPE, Block, RateTable, ste_round
 from ..priors import FactorizedPrior, gaussian_bits
+from ..tables import gaussian_tables, mixture_tails, prior_tables
+from .coded import Coded
 
 LOG_SCALE_MIN, LOG_SCALE_MAX = math.log(0.11), math.log(512.0)
-
-
-class Coded(NamedTuple):
-    """A batch after coding."""
-
-    x_hat: torch.Tensor  # reconstruction (B, 3, H, W)
-    y_bits: torch.Tensor  # of each latent
-    z_bits: torch.Tensor  # of each hyperlatent
-    normalized: torch.Tensor  # (y - mean) / scale before quantization
 
 
 @dataclass
@@ -46,8 +38,13 @@ class Hyperparameters:
     knots: int = 9
 
 
+MIXTURE = ("prior.weights", "prior.means", "prior.log_scales")  # a decoder uses the tables made from these; measurements use the mixture itself
+
+
 class PatchCheckerboard(nn.Module):
     architecture = "patch-checkerboard"
+    half_weights = True  # in model files
+    rates = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)  # rate parameters that reports look at
     patch = 16
     stride = 64  # sides of the padded picture are multiples of this
     Hyperparameters = Hyperparameters
@@ -84,6 +81,19 @@ class PatchCheckerboard(nn.Module):
 
     def metadata(self):
         return asdict(self.hyperparameters)
+
+    def file_weights(self, complete=True):
+        """Name -> tensor; without `complete`, what a decoder needs."""
+        return {name: t for name, t in self.state_dict().items() if complete or name not in MIXTURE}
+
+    def coding_tables(self):
+        """Name -> array of the model file's tables."""
+        mixture = (t.detach().cpu().numpy() for t in (self.prior.weights, self.prior.means, self.prior.log_scales))
+        return {**gaussian_tables(), **prior_tables(mixture_tails(*mixture))}
+
+    def load_file(self, tensors):
+        """Takes the weights of a file's tensors (name -> torch tensor)."""
+        self.load_state_dict({name: tensors.get(name, t) for name, t in self.state_dict().items()})
 
     def analyse(self, x):
         """x (B, 3, H, W) in [0, 1] -> latents before gain (B, M, H/16, W/16)."""

@@ -2,7 +2,7 @@
 
 extension PatchCheckerboard {
     /// Picture to latents before gain, and to hyperlatent symbols. Independent of the rate parameter.
-    func analyse(_ call: Call, _ picture: PictureView) throws {
+    func analyse(_ call: Session, _ picture: PictureView) throws {
         let y0 = call.workspace[call.plan.latents!]
         embed(call, picture, y0)
         try call.progress.step(0.3)
@@ -15,7 +15,7 @@ extension PatchCheckerboard {
         hyperAnalyse(call, y0)
     }
 
-    private func embed(_ call: Call, _ picture: PictureView, _ y0: FeatureMap) {
+    private func embed(_ call: Session, _ picture: PictureView, _ y0: FeatureMap) {
         let inputs = embedCore.inputChannels
         call.layers.team.runSpans(rows: y0.rows, columns: y0.columns) { span, worker in
             let patches = call.scratch[worker]
@@ -29,7 +29,7 @@ extension PatchCheckerboard {
         }
     }
 
-    private func hyperAnalyse(_ call: Call, _ y0: FeatureMap) {
+    private func hyperAnalyse(_ call: Session, _ y0: FeatureMap) {
         let (fine, coarse) = (call.workspace[call.plan.hyperWide[0]], call.workspace[call.plan.hyperWide[1]])
         let z = call.workspace[call.plan.hyperLatents]
         let g = call.plan.geometry

@@ -2,7 +2,7 @@
 
 extension PatchCheckerboard {
     /// Hyperlatent symbols to the hyperprior's part of the hidden layer. Encoder and decoder alike.
-    func hyperSynthesise(_ call: Call) {
+    func hyperSynthesise(_ call: Session) {
         let g = call.plan.geometry
         let coarse = call.workspace[call.plan.hyperRebuilt]
         let (middle, fine) = (call.workspace[call.plan.hyperFine[0]], call.workspace[call.plan.hyperFine[1]])
@@ -25,7 +25,7 @@ extension PatchCheckerboard {
 
     /// Means (into `rebuilt`) and scale indices of one pass; `then` runs for each finished span, on the same thread.
     /// Pass 1 needs `context` from the rebuilt latents of pass 0.
-    func computeParameters(_ call: Call, _ factors: RateFactors, pass: Int, then: (PassSpan) -> Void = { _ in }) {
+    func computeParameters(_ call: Session, _ factors: RateFactors, pass: Int, then: (PassSpan) -> Void = { _ in }) {
         let g = call.plan.geometry
         let means = call.workspace[call.plan.rebuilt]
         let hiddenMap = call.workspace[call.plan.hidden]
@@ -53,7 +53,7 @@ extension PatchCheckerboard {
     }
 
     /// First context layer: of the anchors, divided by their gain; elsewhere it is its bias, as for a latent of zero.
-    func computeContext(_ call: Call, _ factors: RateFactors) {
+    func computeContext(_ call: Session, _ factors: RateFactors) {
         let g = call.plan.geometry
         let rebuilt = call.workspace[call.plan.rebuilt]
         let map = call.workspace[call.plan.context]

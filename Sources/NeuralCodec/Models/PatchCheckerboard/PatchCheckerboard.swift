@@ -10,10 +10,10 @@ import CKernels
 ///
 /// Latents stand at 1/16 of the picture's resolution, hyperlatents at 1/64; the picture is padded to multiples of 64. The tail channels skip the
 /// blocks. Hyperprior: Minnen et al., NeurIPS 2018; checkerboard context: He et al., CVPR 2021. docs/format.md is normative.
-final class PatchCheckerboard {
+final class PatchCheckerboard: Network {
     static let architecture = "patch-checkerboard"
-    /// Sides of the padded picture are multiples of this.
     static let padding = 64
+    var padding: Int { Self.padding }
     static let patchSide = 16
     static let cellSide = 4
     static let colours = 3
@@ -39,7 +39,6 @@ final class PatchCheckerboard {
     let parametersOut: DenseConvolution
     let logScale, logGain, logInverseGain: RateTable
     let medians: UnsafePointer<Float>
-    /// 255 ascending log-scale thresholds, unused ones infinite.
     let thresholds: UnsafePointer<Float>
     let latentTables, hyperTables: CodingTables
 
@@ -52,7 +51,6 @@ final class PatchCheckerboard {
 
     let rateTables: [RateTable]
     let rateValueCount: Int
-    /// Rate parameter at quality 0, 10, ... 100; the encoder interpolates.
     let qualityMap: [Int]
     private let memory: [ByteBuffer]
 
@@ -84,7 +82,7 @@ final class PatchCheckerboard {
         medians = UnsafePointer(try loader.floats("prior.medians", [H]))
         latentTables = try .gaussian(loader)
         hyperTables = try .factorizedPrior(loader, channels: H)
-        thresholds = try Self.thresholds(loader, scales: latentTables.count)
+        thresholds = try loader.thresholds(scales: latentTables.count)
         synthesisBlocks = try (0 ..< h.synthesisBlocks).map { try loader.block("synthesis.\($0)", N, knots: K) }
         unembed = try loader.shuffled("unembed", M, patch, factor: Self.cellSide)
         grid = try loader.shuffled("grid", N, Self.patchSide * R, factor: Self.cellSide)
@@ -100,15 +98,27 @@ final class PatchCheckerboard {
         memory = loader.memory
     }
 
-    private static func thresholds(_ loader: WeightLoader, scales: Int) throws -> UnsafePointer<Float> {
-        let given = try loader.floats("gaussian.thresholds", [scales - 1])
-        let padded = try loader.allocate(Float.self, 255)
-        padded.update(repeating: .infinity, count: 255)
-        for index in 0 ..< scales - 1 {
-            guard index == 0 || given[index] > given[index - 1] else { throw CodecError(.badModel, "tensor 'gaussian.thresholds' does not ascend") }
-            padded[index] = given[index]
-        }
-        return UnsafePointer(padded)
+    var macsPerPixel: (encode: Double, decode: Double) {
+        let (latent, render) = (Double(Self.patchSide * Self.patchSide), Double(Self.cellSide * Self.cellSide))
+        func macs(_ layers: [DenseConvolution], per pixels: Double) -> Double { Double(layers.reduce(0) { $0 + $1.macs }) / pixels }
+        func macs(_ layer: UpsamplingConvolution, per pixels: Double) -> Double { macs(layer.phases, per: pixels) }
+        func macs(_ blocks: [ResidualBlock], per pixels: Double) -> Double { Double(blocks.reduce(0) { $0 + $1.macs }) / pixels }
+        let context = contextDepthwise.kernelSize * contextDepthwise.kernelSize * contextDepthwise.channels
+        // Half of the positions are the context's, the other half see it.
+        let entropy =
+            macs(hyperSynthesis[0], per: 16 * latent) + macs(hyperSynthesis[1], per: 4 * latent) + macs([hidden, parametersOut], per: latent)
+            + macs([contextIn, contextOut], per: 2 * latent) + Double(context) / (2 * latent)
+        let analysis =
+            macs([embedCore, embedTail, hyperAnalysis[0]], per: latent) + macs(analysisBlocks, per: latent) + macs([hyperAnalysis[1]], per: 4 * latent)
+            + macs([hyperAnalysis[2]], per: 16 * latent)
+        let synthesis =
+            macs(synthesisBlocks, per: latent) + macs(unembed, per: latent) + macs(grid, per: latent) + macs([renderIn, renderOut], per: render)
+            + macs(renderBlocks, per: render)
+        return (entropy + analysis, entropy + synthesis)
+    }
+
+    func plan(width: Int, height: Int, threads: Int, encoder: Bool) -> any NetworkPlan {
+        Plan(self, width: width, height: height, threads: threads, encoder: encoder)
     }
 
     /// Values of all rate tables at `rate`, and the factors that follow from them.

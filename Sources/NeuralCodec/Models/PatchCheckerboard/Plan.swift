@@ -2,7 +2,8 @@
 
 extension PatchCheckerboard {
     /// Where every buffer of a call stands in its workspace. Buffers that are never needed at the same time share memory.
-    struct Plan {
+    struct Plan: NetworkPlan {
+        let network: PatchCheckerboard
         let geometry: Geometry
         let size: Int
 
@@ -38,6 +39,7 @@ extension PatchCheckerboard {
         init(_ model: PatchCheckerboard, width: Int, height: Int, threads: Int, encoder: Bool) {
             let h = model.hyperparameters
             let g = Geometry(width: width, height: height)
+            network = model
             geometry = g
             var plan = WorkspacePlan()
             rates = plan.reserve(Float.self, model.rateFloatCount)
@@ -78,6 +80,8 @@ extension PatchCheckerboard {
             renderWide = plan.map(g.cellRows, g.cellColumns, h.renderChannels, halo: 1)
             size = plan.size
         }
+
+        func session(_ resources: CallResources) -> any NetworkSession { Session(self, resources) }
     }
 
     /// Scratch memory of one worker while it computes entropy parameters for one span.

@@ -2,7 +2,7 @@
 
 extension PatchCheckerboard {
     /// Rebuilt latents to pixels. Overwrites the latents.
-    func synthesise(_ call: Call, _ factors: RateFactors, into pixels: UnsafeMutablePointer<UInt8>, stride: Int, channels: Int) throws {
+    func synthesise(_ call: Session, _ factors: RateFactors, into pixels: UnsafeMutablePointer<UInt8>, stride: Int, channels: Int) throws {
         let f = call.workspace[call.plan.rebuilt]
         let team = call.layers.team
         let M = hyperparameters.latentChannels
@@ -29,7 +29,7 @@ extension PatchCheckerboard {
     }
 
     /// The picture at 1/4 resolution, and features, to pixels.
-    private func render(_ call: Call, _ cells: FeatureMap, into pixels: UnsafeMutablePointer<UInt8>, stride: Int, channels: Int) throws {
+    private func render(_ call: Session, _ cells: FeatureMap, into pixels: UnsafeMutablePointer<UInt8>, stride: Int, channels: Int) throws {
         let (map, wide) = (call.workspace[call.plan.render], call.workspace[call.plan.renderWide])
         let team = call.layers.team
         let g = call.plan.geometry

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Published transform coders at one rate: a transform, a hyperprior and a context model, combined as hyperparameters say.
+
+    x --g_a--> y --round(y - mean)--> symbols --+ mean--> y_hat --g_s--> x_hat
+               |               ^
+               '--h_a--> z --round(z - median)--> z_hat --h_s--> prior --context model--> means, scales
+
+Pictures go in as [0, 1], without an offset. Latents are at 1/16, hyperlatents at 1/64 resolution. Without a hyperprior ("none") the latents themselves are coded with the
+factorized prior, around its medians. Tensors have CompressAI's names, so that its checkpoints fit.
+"""
+from dataclasses import asdict, dataclass
+
+import torch
+import torch.nn as nn
+
+from ..layers import lower_bound, ste_round
+from ..priors import SCALE_BOUND, gaussian_bits
+from ..tables import next_scale_tables, prior_tables, published_scales
+from ..zoo.bottleneck import EntropyBottleneck
+from ..zoo.context import CONTEXTS, Parameters
+from ..zoo.hyper import HYPERS
+from ..zoo.layers import MaskedConv2d
+from ..zoo.transforms import TRANSFORMS
+from .coded import Coded
+
+
+@dataclass
+class Hyperparameters:
+    """What is None does not belong to the network, and is left out of model files."""
+
+    transform: str = "balle2018"
+    hyper: str = "mean-scale"
+    context: str = "none"
+    channels: int = 128
+    latent_channels: int = 192
+
+
+def choose(table, name, what):
+    if name not in table:
+        raise ValueError(f"unknown {what} {name!r}; known: {', '.join(table)}")
+    return table[name]
+
+
+class TransformCoding(nn.Module):
+    architecture = "transform-coding"
+    Hyperparameters = Hyperparameters
+    half_weights = False  # in model files, unless asked for
+    rates = (0.0,)  # the rate parameters worth a report: there is one rate
+
+    def __init__(self, hyperparameters=None):
+        super().__init__()
+        h = self.hyperparameters = hyperparameters or Hyperparameters()
+        modules = choose(TRANSFORMS, h.transform, "transform")(h)
+        self.hyper = self.context = None
+        if h.hyper == "none":
+            if h.context != "none":
+                raise ValueError(f"a {h.context} context needs a hyperprior")
+            coded = h.latent_channels
+        else:
+            self.hyper = choose(HYPERS, h.hyper, "hyperprior")(h)
+            self.context = choose(CONTEXTS, h.context, "context")(h)
+            modules = {**modules, **self.hyper.modules, **self.context.modules}
+            coded = self.hyper.channels
+        for name, module in modules.items():
+            self.add_module(name, module)
+        self.entropy_bottleneck = EntropyBottleneck(coded)
+        self.register_buffer("scale_table", torch.from_numpy(published_scales()).float())
+        self.stride = 64 if self.hyper else 16
+
+    def metadata(self):
+        return {name: value for name, value in asdict(self.hyperparameters).items() if value is not None}
+
+    # The steps of a codec.
+
+    def analyse(self, x):
+        """x (B, 3, H, W) in [0, 1], sides multiples of `stride` -> y (B, M, H/16, W/16)."""
+        return self.g_a(x)
+
+    def hyper_analyse(self, y):
+        return self.h_a(y.abs() if self.hyper.magnitudes else y)
+
+    def hyper_synthesise(self, z_hat):
+        """What the context model starts from."""
+        return self.h_s(z_hat)
+
+    def synthesise(self, y_hat):
+        """Rebuilt latents -> picture (B, 3, H, W), not clamped."""
+        return self.g_s(y_hat)
+
+    @property
+    def medians(self):
+        return self.entropy_bottleneck.medians[None, :, None, None]
+
+    def code_latents(self, y, z_hat, quantise=torch.round):
+        """Parameters of y coded as an encoder does it, every value from what a decoder has by then."""
+        return self.context.run(self, self.hyper_synthesise(z_hat), lambda mean, where: quantise(y[where] - mean) + mean)
+
+    def replay(self, symbols, z_hat):
+        """Parameters of given symbols: what a decoder computes."""
+        return self.context.run(self, self.hyper_synthesise(z_hat), lambda mean, where: symbols[where] + mean)
+
+    def parameters_of(self, y_hat, z_hat):
+        """Parameters where the rebuilt latents (symbols + means) are given, all positions at once."""
+        prior = self.hyper_synthesise(z_hat)
+        return self.context.at_once(self, prior, y_hat) if self.context.sequential else self.context.run(self, prior, lambda mean, where: y_hat[where])
+
+    def forward(self, x, r=None, rounded=False):
+        """x (B, 3, H, W) in [0, 1], sides multiples of `stride`; r is not used: there is one rate.
+
+        Training estimates the rate with uniform noise, and lets a sequential context see noisy latents; `rounded` codes step by step as an encoder does.
+        """
+        noisy = torch.round if rounded else (lambda v: v + torch.rand_like(v) - 0.5)
+        y = self.analyse(x).float()
+        if self.hyper is None:
+            return self.forward_factorized(y, noisy)
+        z = self.hyper_analyse(y).float()
+        z_hat = ste_round(z - self.medians) + self.medians
+        z_bits = self.entropy_bottleneck.bits(noisy(z - self.medians) + self.medians)
+        if self.context.sequential and not rounded:
+            means, scales, _ = self.parameters_of(noisy(y), z_hat)
+            y_hat = ste_round(y - means) + means
+        else:
+            means, scales, y_hat = self.code_latents(y, z_hat, ste_round)
+        means, scales = means.float(), lower_bound(scales.float(), SCALE_BOUND)
+        return Coded(self.synthesise(y_hat), gaussian_bits(noisy(y - means), scales), z_bits, (y - means) / scales)
+
+    def forward_factorized(self, y, noisy):
+        d = y - self.medians
+        y_bits = self.entropy_bottleneck.bits(noisy(d) + self.medians)
+        deviation = y.std((0, 2, 3), keepdim=True).clamp(min=SCALE_BOUND)  # there is no scale to normalize with but the batch's
+        return Coded(self.synthesise(ste_round(d) + self.medians), y_bits, y_bits.new_zeros(y.shape[0], 1, 1, 1), (y - y.mean((0, 2, 3), keepdim=True)) / deviation)
+
+    def parameter_layers(self):
+        """(layer, means, scales): the layers that give means and scales, and the latent channels whose scales, then means, they give, as slices."""
+        return self.context.parameter_layers(self)
+
+    # The model file.
+
+    def file_weights(self, complete=True):
+        """Name -> tensor. Of masked convolutions the masked taps are zero; of the factorized prior the file holds tables and medians only."""
+        masked = {name + ".weight": module.masked_weight() for name, module in self.named_modules() if isinstance(module, MaskedConv2d)}
+        return {name: masked.get(name, t) for name, t in self.state_dict().items() if not name.startswith("entropy_bottleneck.") and name != "scale_table"}
+
+    def coding_tables(self):
+        tables = {"prior.medians": self.entropy_bottleneck.medians.cpu().float().numpy(), **prior_tables(self.entropy_bottleneck.tails())}
+        return {**tables, **next_scale_tables(self.scale_table.cpu().numpy())} if self.hyper else tables
+
+    def load_file(self, tensors):
+        """Takes the weights of a file's tensors (name -> torch tensor). The factorized prior's distribution is not in it: bits of z come from the tables."""
+        state = {name: tensors[name] for name in self.file_weights() if name in tensors}
+        missing = sorted(set(self.file_weights()) - set(state))
+        if missing:
+            raise ValueError(f"the model file lacks {', '.join(missing)}")
+        self.load_state_dict(state, strict=False)
+        self.entropy_bottleneck.medians.copy_(tensors["prior.medians"])
+        if self.hyper:
+            thresholds = tensors["gaussian.thresholds"]
+            self.scale_table[:-1] = thresholds
+
+
+__all__ = ["Hyperparameters", "Parameters", "TransformCoding"]
