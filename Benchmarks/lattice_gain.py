@@ -311,27 +311,31 @@ def plot(path, source, latents):
     import matplotlib
 
     matplotlib.use("svg")
-    matplotlib.rcParams.update({"svg.hashsalt": "lattice-gain", "font.size": 8, "axes.spines.top": False, "axes.spines.right": False})
+    matplotlib.rcParams.update({"svg.hashsalt": "lattice-gain", "svg.fonttype": "none", "font.size": 8, "axes.spines.top": False, "axes.spines.right": False})
     import matplotlib.pyplot as plt
 
-    panels = [(source, "gain_db_factors", "Gaussian, neighbours correlate by 0.9")]
+    panels = [(source, "gain_db_factors", "Gaussian, neighbours correlate by 0.9"), None]
     for quality, summary in latents.items():
-        panels.append((summary["neighbours", True], "saved_percent", f"latents at quality {quality}: neighbours of a channel, quiet blocks to scalars"))
-        panels.append((summary["channels sorted by scale", True], "saved_percent", f"latents at quality {quality}: sorted by scale, quiet blocks to scalars"))
-    columns = 2
-    figure, axes = plt.subplots((len(panels) + columns - 1) // columns, columns, figsize=(9, 2.6 * ((len(panels) + 1) // columns)), squeeze=False)
-    for axis, (result, key, title) in itertools.zip_longest(axes.flat, panels, fillvalue=(None, None, None)):
-        if result is None:
+        panels.append((summary["neighbours", True], "saved_percent", f"latents, quality {quality}, neighbours, quiet blocks scalar"))
+        panels.append((summary["channels sorted by scale", True], "saved_percent", f"latents, quality {quality}, sorted by scale, quiet blocks scalar"))
+    figure, axes = plt.subplots(len(panels) // 2, 2, figsize=(9, 1.3 * len(panels)))
+    for axis, panel in zip(axes.flat, panels):
+        if panel is None:
             axis.axis("off")
+            axis.legend(*axes.flat[0].get_legend_handles_labels(), fontsize=7, frameon=False, loc="center left", title="Gaussian")
             continue
+        result, key, title = panel
+        bits = result["curves"][0]["bits"]  # gains are at the scalars' rates
         for c in result["curves"][1:]:
-            points = [(b, g) for b, g in zip(c["bits"], c[key]) if g is not None]
-            axis.plot(*zip(*points), marker=".", linewidth=1, linestyle="--" if "linear" in c["name"] else "-", label=c["name"])
+            points = [(b, g) for b, g in zip(bits, c[key]) if g is not None]
+            if points:
+                axis.plot(*zip(*points), marker=".", linewidth=1, linestyle="--" if "linear" in c["name"] else "-", label=c["name"])
         axis.axhline(0, color="gray", linewidth=0.6)
         if result["operating_point"] is not None:
-            axis.axvline(result["curves"][0]["bits"][result["operating_point"]], color="gray", linewidth=0.6, linestyle=":")
-        axis.set(title=title, xlabel="bits a value", ylabel="dB over scalars at equal bytes" if "db" in key else "% bytes saved at equal error")
-        axis.legend(fontsize=6, frameon=False)
+            axis.axvline(bits[result["operating_point"]], color="gray", linewidth=0.6, linestyle=":")
+            axis.legend(fontsize=6, frameon=False)
+        axis.set_title(title, fontsize=8)
+        axis.set(xlabel="bits a value", ylabel="dB over scalars at equal bytes" if "db" in key else "% bytes saved at equal error")
     figure.tight_layout()
     figure.savefig(path, metadata={"Date": None})
 
