@@ -22,20 +22,38 @@ pytestmark = pytest.mark.skipif(not BENCH.exists(), reason="neuralcodec-bench is
 WIDTH, HEIGHT = 150, 100  # no multiples of 64
 TransformCoding = ARCHITECTURES["transform-coding"]
 
+SLICES = {"slices": [16, 16, 16], "max_support_slices": 1}
+SWIN = {"stage_channels": [16, 16, 32, 32], "depths": [1, 2, 1, 2], "window": 4, "head_channels": 8}
+SWIN_HYPER = {"hyper_stage_channels": [32, 16], "hyper_depths": [2, 1], "hyper_window": 2}
+TCM = {"hyper_channels": 16, "depths": [2, 1, 1, 2, 1, 1], "head_channels": [8, 16, 4, 8, 16, 8], "window": 4, "hyper_window": 2, "hyper_head_channels": 8,
+       "attention_channels": 32, "attention_head_channels": 16}
+
+# Transform, hyperprior, context, channels, latent channels, and what else the network needs.
 NETWORKS = [
-    ("balle2018", "none", "none"), ("balle2018-relu", "none", "none"), ("balle2018", "scale", "none"), ("balle2018", "mean-scale", "none"),
-    ("balle2018", "mean-scale", "checkerboard"), ("balle2018", "mean-scale", "autoregressive"),
-    ("cheng2020-anchor", "cheng2020", "none"), ("cheng2020-anchor", "cheng2020", "checkerboard"), ("cheng2020-anchor", "cheng2020", "autoregressive"),
-    ("cheng2020-attn", "cheng2020", "autoregressive"), ("balle2018", "mean-scale", "channel-wise"), ("cheng2020-anchor", "cheng2020", "channel-wise"),
+    ("balle2018", "none", "none", 16, 32, {}),
+    ("balle2018-relu", "none", "none", 16, 32, {}),
+    ("balle2018", "scale", "none", 16, 32, {}),
+    ("balle2018", "mean-scale", "none", 16, 48, {}),
+    ("balle2018", "mean-scale", "checkerboard", 16, 32, {}),
+    ("balle2018", "mean-scale", "autoregressive", 16, 32, {}),
+    ("balle2018", "mean-scale", "channel-wise", 16, 48, SLICES),
+    ("cheng2020-anchor", "cheng2020", "none", 32, 32, {}),
+    ("cheng2020-anchor", "cheng2020", "checkerboard", 32, 32, {}),
+    ("cheng2020-anchor", "cheng2020", "autoregressive", 32, 32, {}),
+    ("cheng2020-anchor", "cheng2020", "channel-wise", 48, 48, SLICES),
+    ("cheng2020-attn", "cheng2020", "autoregressive", 32, 32, {}),
+    ("swin", "swin", "none", 16, 32, {**SWIN, **SWIN_HYPER}),
+    ("swin", "swin", "checkerboard", 16, 32, {**SWIN, **SWIN_HYPER}),
+    ("swin", "swin", "channel-wise", 16, 32, {**SWIN, **SWIN_HYPER, "slices": [16, 16], "max_support_slices": 2}),
+    ("swin", "swin", "autoregressive", 16, 32, {**SWIN, **SWIN_HYPER}),
+    ("tcm", "tcm", "tcm", 16, 48, {**TCM, **SLICES}),
+    ("tcm", "tcm", "checkerboard", 16, 32, TCM),
 ]
 
 
-def network(transform, hyper, context):
-    channels = 32 if transform.startswith("cheng") else 16
-    more = {"slices": [16, 16, 16], "max_support_slices": 1} if context == "channel-wise" else {}
-    latents = 48 if more else 32
+def network(transform, hyper, context, channels, latent_channels, more):
     return randomised(TransformCoding(TransformCoding.Hyperparameters(
-        transform=transform, hyper=hyper, context=context, channels=latents if transform.startswith("cheng") else channels, latent_channels=latents, **more)), seed=7)
+        transform=transform, hyper=hyper, context=context, channels=channels, latent_channels=latent_channels, **more)), seed=7)
 
 
 def traced(model, folder):
@@ -67,7 +85,7 @@ def near_half(values):
     return ((values - values.floor()) - 0.5).abs() < 1e-4 * (1 + values.abs())
 
 
-@pytest.mark.parametrize("names", NETWORKS, ids=" ".join)
+@pytest.mark.parametrize("names", NETWORKS, ids=lambda row: " ".join(row[:3]))
 @torch.no_grad()
 def test_parity(names, tmp_path):
     model = network(*names)

@@ -96,12 +96,18 @@ extension WeightLoader {
     /// Tensor gaussian.thresholds, filled up to 255.
     func thresholds(scales: Int) throws -> UnsafePointer<Float> {
         let given = try floats("gaussian.thresholds", [scales - 1])
-        let padded = try allocate(Float.self, 255)
-        padded.update(repeating: .infinity, count: 255)
+        let padded = UnsafeMutablePointer(mutating: try noThresholds())
         for index in 0 ..< scales - 1 {
             guard index == 0 || given[index] > given[index - 1] else { throw CodecError(.badModel, "tensor 'gaussian.thresholds' does not ascend") }
             padded[index] = given[index]
         }
         return UnsafePointer(padded)
+    }
+
+    /// 255 thresholds that no scale exceeds.
+    func noThresholds() throws -> UnsafePointer<Float> {
+        let thresholds = try allocate(Float.self, 255)
+        thresholds.update(repeating: .infinity, count: 255)
+        return UnsafePointer(thresholds)
     }
 }

@@ -138,21 +138,23 @@ final class WeightLoader {
     /// Maps have a multiple of NCK_LANES channels, all but pictures.
     private func padded(_ channels: Int) -> Int { channels <= 3 ? channels : (channels + NCK_LANES - 1) / NCK_LANES * NCK_LANES }
 
-    /// As `dense`, with the outputs shared out to the positions of a pixel shuffle.
-    func shuffled(_ name: String, _ inputs: Int, _ outputs: Int, factor: Int, kernelSize: Int = 1) throws -> UpsamplingConvolution {
+    /// As `dense`, with the outputs shared out to the positions of a pixel shuffle. `linear`: the weights are (outputs, inputs).
+    func shuffled(
+        _ name: String, _ inputs: Int, _ outputs: Int, factor: Int, kernelSize: Int = 1, linear: Bool = false, order: OutputOrder = .file
+    ) throws -> UpsamplingConvolution {
         let cells = factor * factor
-        let (memory, weights) = try temporary("\(name).weight", [outputs, inputs, kernelSize, kernelSize])
+        let (memory, weights) = try temporary("\(name).weight", linear ? [outputs, inputs] : [outputs, inputs, kernelSize, kernelSize])
         defer { withExtendedLifetime(memory) {} }
         let bias = try floats("\(name).bias", [outputs])
         let (channels, taps) = (outputs / cells, WeightedTap.dense(kernelSize: kernelSize))
         let phases = try (0 ..< cells).map { cell in
             let part = try allocate(Float.self, padded(channels))
-            for channel in 0 ..< padded(channels) { part[channel] = channel < channels ? bias[channel * cells + cell] : 0 }
+            for channel in 0 ..< padded(channels) { part[channel] = channel < channels ? bias[order.row(channel, of: channels) * cells + cell] : 0 }
             return try pack(
                 outputs: padded(channels), inputs: padded(inputs), taps.map(\.position), .fixed(UnsafePointer(part)), macs: channels * inputs * taps.count
             ) { output, input, tap in
                 guard output < channels, input < inputs else { return 0 }
-                return weights[((output * cells + cell) * inputs + input) * kernelSize * kernelSize + taps[tap].weight]
+                return weights[((order.row(output, of: channels) * cells + cell) * inputs + input) * kernelSize * kernelSize + taps[tap].weight]
             }
         }
         return UpsamplingConvolution(factor: factor, phases: phases)
@@ -234,9 +236,9 @@ final class WeightLoader {
     }
 
     /// As `shuffled`, for at most NCK_LANES outputs before the shuffle.
-    func narrowShuffled(_ name: String, _ inputs: Int, _ outputs: Int, factor: Int, kernelSize: Int) throws -> NarrowUpsampling {
-        NarrowUpsampling(
-            factor: factor, channels: outputs / (factor * factor), convolution: try dense(name, inputs, outputs, kernelSize: kernelSize))
+    func narrowShuffled(_ name: String, _ inputs: Int, _ outputs: Int, factor: Int, kernelSize: Int = 1, linear: Bool = false) throws -> NarrowUpsampling {
+        let convolution = linear ? try self.linear(name, inputs, outputs) : try dense(name, inputs, outputs, kernelSize: kernelSize)
+        return NarrowUpsampling(factor: factor, channels: outputs / (factor * factor), convolution: convolution)
     }
 
     /// NAME.beta (channels) and NAME.gamma (channels, channels) in CompressAI's parametrization, max(v, bound)^2 - 2^-36, which keeps both above a minimum.
@@ -249,11 +251,23 @@ final class WeightLoader {
         return GDN(norm: try pack(gamma, channels, WeightedTap.dense(kernelSize: 1), 1, Array(0 ..< channels), .fixed(UnsafePointer(beta))), inverse: inverse)
     }
 
-    /// NAME.weight (outputs, inputs) and NAME.bias: a pointwise convolution as PyTorch's linear layers have it.
-    func linear(_ name: String, _ inputs: Int, _ outputs: Int) throws -> DenseConvolution {
+    /// NAME.weight (outputs, inputs) and NAME.bias, or no bias: a pointwise convolution as PyTorch's linear layers have it.
+    func linear(_ name: String, _ inputs: Int, _ outputs: Int, bias: Bool = true) throws -> DenseConvolution {
         let (memory, weights) = try temporary("\(name).weight", [outputs, inputs])
         defer { withExtendedLifetime(memory) {} }
-        return try pack(weights, inputs, WeightedTap.dense(kernelSize: 1), 1, Array(0 ..< outputs), .fixed(UnsafePointer(try floats("\(name).bias", [outputs]))))
+        let none = try allocate(Float.self, padded(outputs))
+        none.update(repeating: 0, count: padded(outputs))
+        let bias = Bias.fixed(bias ? try biases(name, outputs, .file) : UnsafePointer(none))
+        let taps = WeightedTap.dense(kernelSize: 1).map(\.position)
+        return try pack(outputs: padded(outputs), inputs: padded(inputs), taps, bias, macs: outputs * inputs) { output, input, _ in
+            output < outputs && input < inputs ? weights[output * inputs + input] : 0
+        }
+    }
+
+    /// As `dense`, without padding: an output sees the kernelSize x kernelSize inputs from its own position on.
+    func patches(_ name: String, _ inputs: Int, _ outputs: Int, kernelSize: Int) throws -> DenseConvolution {
+        let taps = (0 ..< kernelSize * kernelSize).map { WeightedTap(row: $0 / kernelSize, column: $0 % kernelSize, weight: $0) }
+        return try masked(name, inputs, outputs, kernelSize: kernelSize, taps: taps)
     }
 
     func layerNorm(_ name: String, _ channels: Int) throws -> LayerNorm {

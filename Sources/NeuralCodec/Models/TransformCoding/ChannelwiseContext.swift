@@ -21,13 +21,15 @@ struct ChannelwiseContext: ContextModel {
     struct Variant {
         let kernelSizes: [Int]
         let activation: nck_activation
-        /// Channels inside the attention before the networks, and of its heads.
-        var attention: (inner: Int, headChannels: Int)?
+        /// Of the attention before the networks: its channels, those of its heads, and the side of its windows.
+        var attention: (inner: Int, headChannels: Int, window: Int)?
 
         /// Minnen and Singh (2020).
         static let plain = Variant(kernelSizes: [5, 5, 3], activation: .relu)
         /// Liu et al. (CVPR 2023).
-        static let attending = Variant(kernelSizes: [3, 3, 3], activation: .gelu, attention: (inner: 128, headChannels: 16))
+        static func attending(inner: Int, headChannels: Int, window: Int) -> Variant {
+            Variant(kernelSizes: [3, 3, 3], activation: .gelu, attention: (inner, headChannels, window))
+        }
     }
 
     /// Widths of the hidden layers of a slice's networks.
@@ -51,7 +53,8 @@ struct ChannelwiseContext: ContextModel {
         func attentions(_ name: String) throws -> [SwinAttention] {
             guard let attention = variant.attention else { return [] }
             return try slices.indices.map {
-                try loader.swinAttention("\(name).\($0).0", support($0), inner: attention.inner, headChannels: attention.headChannels)
+                try loader.swinAttention(
+                    "\(name).\($0).0", support($0), inner: attention.inner, headChannels: attention.headChannels, window: attention.window)
             }
         }
         (meanAttention, scaleAttention) = (try attentions("atten_mean"), try attentions("atten_scale"))

@@ -6,6 +6,8 @@ struct HyperTransforms {
     let analysis, synthesis: [any MapLayer]
     /// Where means and scales have a hyper synthesis each: that of the scales.
     var scaleSynthesis: [any MapLayer]?
+    /// Whether `scaleSynthesis` goes before `synthesis` in the prior's channels.
+    var scalesFirst = false
     /// The hyper analysis sees the latents' magnitudes.
     var magnitudes = false
     let hyperChannels: Int
@@ -64,20 +66,6 @@ struct HyperTransforms {
                 try subpixel("h_s.6", wide), try convolution("h_s.8", wide, 2 * channels, last: true),
             ],
             hyperChannels: channels)
-    }
-}
-
-extension HyperTransforms {
-    /// Liu et al. (CVPR 2023).
-    static func tcm(
-        _ loader: WeightLoader, channels: Int, latentChannels: Int, hyperChannels: Int, analysisDepth: Int, synthesisDepth: Int, headChannels: Int
-    ) throws -> HyperTransforms {
-        func synthesis(_ prefix: String) throws -> [any MapLayer] {
-            try loader.tcmHyperSynthesis(prefix, channels, latentChannels, hyperChannels: hyperChannels, depth: synthesisDepth, headChannels: headChannels)
-        }
-        return HyperTransforms(
-            analysis: try loader.tcmHyperAnalysis(channels, latentChannels, hyperChannels: hyperChannels, depth: analysisDepth, headChannels: headChannels),
-            synthesis: try synthesis("h_mean_s"), scaleSynthesis: try synthesis("h_scale_s"), hyperChannels: hyperChannels)
     }
 }
 

@@ -3,18 +3,20 @@ import CKernels
 
 /// The networks of Liu et al., "Learned Image Compression with Mixed Transformer-CNN Architectures" (CVPR 2023): blocks whose channels go half through residual convolutions
 /// and half through a Swin block, and attention over the channel slices. Tensors as in the authors' repository.
-extension WeightLoader {
-    /// Sizes of the blocks' windows: of the transforms and of the slices' attention, and of the hyper transforms.
-    static let tcmWindow = 8
-    static let tcmHyperWindow = 4
+struct TCMNetworks {
+    let loader: WeightLoader
+    /// Of either half of a block, of the latents.
+    let channels, latentChannels: Int
+    /// Blocks of the six stages, and channels of their heads.
+    let depths, headChannels: [Int]
+    let window: Int
 
-    /// `depths` and `heads` (channels of a head): three stages.
-    func tcmAnalysis(_ channels: Int, _ latentChannels: Int, depths: [Int], heads: [Int]) throws -> [any MapLayer] {
+    func analysis() throws -> [any MapLayer] {
         let wide = 2 * channels
-        var builder = SequenceBuilder(loader: self, prefix: "g_a")
+        var builder = SequenceBuilder(loader: loader, prefix: "g_a")
         try builder.add { try $0.residualBlockWithStride($1, 3, wide) }
         for stage in 0 ..< 3 {
-            try builder.addMixed(channels, count: depths[stage], headChannels: heads[stage], window: Self.tcmWindow)
+            try builder.addMixed(channels, count: depths[stage], headChannels: headChannels[stage], window: window)
             if stage < 2 {
                 try builder.add { try $0.residualBlockWithStride($1, wide, wide) }
             } else {
@@ -24,13 +26,13 @@ extension WeightLoader {
         return builder.layers
     }
 
-    func tcmSynthesis(_ channels: Int, _ latentChannels: Int, depths: [Int], heads: [Int]) throws -> [any MapLayer] {
+    func synthesis() throws -> [any MapLayer] {
         let wide = 2 * channels
-        var builder = SequenceBuilder(loader: self, prefix: "g_s")
+        var builder = SequenceBuilder(loader: loader, prefix: "g_s")
         try builder.add { try $0.residualBlockUpsampling($1, latentChannels, wide) }
-        for stage in 0 ..< 3 {
-            try builder.addMixed(channels, count: depths[stage], headChannels: heads[stage], window: Self.tcmWindow)
-            if stage < 2 {
+        for stage in 3 ..< 6 {
+            try builder.addMixed(channels, count: depths[stage], headChannels: headChannels[stage], window: window)
+            if stage < 5 {
                 try builder.add { try $0.residualBlockUpsampling($1, wide, wide) }
             } else {
                 try builder.add { NarrowUpsamplingLayer(upsampling: try $0.narrowShuffled("\($1).0", wide, 12, factor: 2, kernelSize: 3)) }
@@ -38,23 +40,33 @@ extension WeightLoader {
         }
         return builder.layers
     }
+}
 
-    func tcmHyperAnalysis(_ channels: Int, _ latentChannels: Int, hyperChannels: Int, depth: Int, headChannels: Int) throws -> [any MapLayer] {
-        var builder = SequenceBuilder(loader: self, prefix: "h_a")
+/// Its hyper transforms: latents to hyperlatents, and back to means and scales by a network each.
+struct TCMHyperNetworks {
+    let loader: WeightLoader
+    let channels, latentChannels, hyperChannels: Int
+    let analysisDepth, synthesisDepth: Int
+    let headChannels, window: Int
+
+    func analysis() throws -> [any MapLayer] {
+        var builder = SequenceBuilder(loader: loader, prefix: "h_a")
         try builder.add { try $0.residualBlockWithStride($1, latentChannels, 2 * channels) }
-        try builder.addMixed(channels, count: depth, headChannels: headChannels, window: Self.tcmHyperWindow)
+        try builder.addMixed(channels, count: analysisDepth, headChannels: headChannels, window: window)
         try builder.add { ConvolutionLayer(convolution: try $0.dense($1, 2 * channels, hyperChannels, kernelSize: 3), stride: 2) }
         return builder.layers
     }
 
-    func tcmHyperSynthesis(_ prefix: String, _ channels: Int, _ latentChannels: Int, hyperChannels: Int, depth: Int, headChannels: Int) throws -> [any MapLayer] {
-        var builder = SequenceBuilder(loader: self, prefix: prefix)
+    func synthesis(_ prefix: String) throws -> [any MapLayer] {
+        var builder = SequenceBuilder(loader: loader, prefix: prefix)
         try builder.add { try $0.residualBlockUpsampling($1, hyperChannels, 2 * channels) }
-        try builder.addMixed(channels, count: depth, headChannels: headChannels, window: Self.tcmHyperWindow)
+        try builder.addMixed(channels, count: synthesisDepth, headChannels: headChannels, window: window)
         try builder.add { UpsamplingLayer(upsampling: try $0.shuffled("\($1).0", 2 * channels, 4 * latentChannels, factor: 2, kernelSize: 3)) }
         return builder.layers
     }
+}
 
+extension WeightLoader {
     func tcmSwinBlock(_ name: String, _ channels: Int, headChannels: Int, window: Int, shifted: Bool) throws -> SwinBlock {
         SwinBlock(
             attentionNorm: try layerNorm("\(name).ln1", channels),
@@ -71,11 +83,11 @@ extension WeightLoader {
             joined: try joined("\(name).conv1_2", [channels, channels], 2 * channels))
     }
 
-    func swinAttention(_ name: String, _ channels: Int, inner: Int, headChannels: Int) throws -> SwinAttention {
+    func swinAttention(_ name: String, _ channels: Int, inner: Int, headChannels: Int, window: Int) throws -> SwinAttention {
         SwinAttention(
             into: try dense("\(name).in_conv", channels, inner),
             blocks: try [1, 2].map {
-                try tcmSwinBlock("\(name).non_local_block.block_\($0)", inner, headChannels: headChannels, window: Self.tcmWindow, shifted: $0 == 2)
+                try tcmSwinBlock("\(name).non_local_block.block_\($0)", inner, headChannels: headChannels, window: window, shifted: $0 == 2)
             },
             attention: try attention(name, inner), outOf: try dense("\(name).out_conv", inner, channels))
     }

@@ -27,127 +27,103 @@ final class TransformCoding: Network {
     private let memory: [ByteBuffer]
 
     init(_ loader: WeightLoader, _ parameters: JSON) throws {
-        let parameters = Hyperparameters(parameters)
-        let (N, M) = (try parameters.width("channels"), try parameters.width("latent_channels"))
+        let parameters = NetworkParameters(parameters)
+        let M = try parameters.width("latent_channels")
         latentChannels = M
-        switch try parameters.choice("transform", Transform.self) {
-        case .balle2018, .balle2018ReLU:
-            let relu = try parameters.choice("transform", Transform.self) == .balle2018ReLU
-            analysis = try loader.balleAnalysis("g_a", channels: N, latentChannels: M, relu: relu)
-            synthesis = try loader.balleSynthesis("g_s", channels: N, latentChannels: M, relu: relu)
-        case .cheng2020Anchor, .cheng2020Attention:
-            guard N == M else { throw CodecError(.badModel, "hyperparameters 'channels' (\(N)) and 'latent_channels' (\(M)) of a cheng2020 transform differ") }
-            let attention = try parameters.choice("transform", Transform.self) == .cheng2020Attention
-            guard !attention || N % 32 == 0 else { throw CodecError(.badModel, "hyperparameter 'channels' (\(N)) of cheng2020-attn is not a multiple of 32") }
-            analysis = try loader.chengAnalysis(N, attention: attention)
-            synthesis = try loader.chengSynthesis(N, attention: attention)
-        }
+        (analysis, synthesis) = try Self.transforms(loader, parameters)
         let kind = try parameters.choice("context", Context.self)
         // Spatial contexts see the prior through another layer; the others take it as means and scales.
-        let order: WeightLoader.OutputOrder = kind == .checkerboard || kind == .autoregressive ? .file : .halvesSwapped
-        switch try parameters.choice("hyper", Hyper.self) {
-        case .none: hyper = nil
-        case .scale: hyper = try .scale(loader, channels: N, latentChannels: M)
-        case .meanScale: hyper = try .meanScale(loader, channels: N, latentChannels: M, order: order)
-        case .cheng2020: hyper = try .cheng(loader, channels: M, order: order)
-        }
-        guard let hyper else {
-            guard kind == .none else { throw CodecError(.badModel, "hyperparameter 'context' is '\(kind.rawValue)', and there is no hyperprior") }
-            context = nil
-            hyperTables = try .factorizedPrior(loader, channels: M)
-            latentTables = hyperTables
-            medians = UnsafePointer(try loader.floats("prior.medians", [M]))
-            let none = try loader.allocate(Float.self, 255)
-            none.update(repeating: .infinity, count: 255)
-            thresholds = UnsafePointer(none)
-            (ones, zeros) = (thresholds, thresholds)
-            padding = latentSide
-            memory = loader.memory
-            try loader.checkAllRead()
-            return
-        }
-        switch kind {
-        case .none: context = PriorOnly(latentChannels: M, scalesOnly: hyper.magnitudes)
-        case .checkerboard, .autoregressive:
-            guard !hyper.magnitudes else { throw CodecError(.badModel, "hyperparameter 'hyper' is 'scale', which has no means for a context model") }
-            context = try SpatialContext(loader, latentChannels: M, checkerboard: kind == .checkerboard)
-        case .channelWise:
-            guard !hyper.magnitudes else { throw CodecError(.badModel, "hyperparameter 'hyper' is 'scale', which has no means for a context model") }
-            context = try ChannelwiseContext(
-                loader, slices: try parameters.slices("slices", of: M), mostSupport: try parameters.count("max_support_slices", 0...256), .plain)
-        }
-        hyperTables = try .factorizedPrior(loader, channels: hyper.hyperChannels)
-        medians = UnsafePointer(try loader.floats("prior.medians", [hyper.hyperChannels]))
-        latentTables = try .gaussian(loader)
-        thresholds = try loader.thresholds(scales: latentTables.count)
+        hyper = try Self.hyper(loader, parameters, order: kind == .checkerboard || kind == .autoregressive ? .file : .halvesSwapped)
+        context = try Self.context(loader, parameters, kind, hyper)
+        hyperTables = try .factorizedPrior(loader, channels: hyper?.hyperChannels ?? M)
+        medians = UnsafePointer(try loader.floats("prior.medians", [hyper?.hyperChannels ?? M]))
+        latentTables = hyper == nil ? hyperTables : try .gaussian(loader)
+        thresholds = hyper == nil ? try loader.noThresholds() : try loader.thresholds(scales: latentTables.count)
         let constants = try loader.allocate(Float.self, 2 * M)
         constants.update(repeating: 1, count: M)
         (constants + M).update(repeating: 0, count: M)
         (ones, zeros) = (UnsafePointer(constants), UnsafePointer(constants + M))
-        padding = 4 * latentSide
+        padding = try parameters.padding(hasHyperprior: hyper != nil)
         memory = loader.memory
         try loader.checkAllRead()
     }
 
+    private static func transforms(_ loader: WeightLoader, _ parameters: NetworkParameters) throws -> (analysis: [any MapLayer], synthesis: [any MapLayer]) {
+        let (N, M) = (try parameters.width("channels"), try parameters.width("latent_channels"))
+        let kind = try parameters.choice("transform", NetworkParameters.Transform.self)
+        switch kind {
+        case .balle2018, .balle2018ReLU:
+            let relu = kind == .balle2018ReLU
+            return (
+                try loader.balleAnalysis("g_a", channels: N, latentChannels: M, relu: relu),
+                try loader.balleSynthesis("g_s", channels: N, latentChannels: M, relu: relu)
+            )
+        case .cheng2020Anchor, .cheng2020Attention:
+            guard N == M else { throw CodecError(.badModel, "hyperparameters 'channels' (\(N)) and 'latent_channels' (\(M)) of a cheng2020 transform differ") }
+            let attention = kind == .cheng2020Attention
+            guard !attention || N % 32 == 0 else { throw CodecError(.badModel, "hyperparameter 'channels' (\(N)) of cheng2020-attn is not a multiple of 32") }
+            return (try loader.chengAnalysis(N, attention: attention), try loader.chengSynthesis(N, attention: attention))
+        case .swin:
+            let stages = try parameters.swinStages("stage_channels", "depths", window: "window", count: 4)
+            guard stages.channels[0] == N, stages.channels[3] == M else {
+                throw CodecError(.badModel, "hyperparameter 'stage_channels' does not begin with 'channels' (\(N)) or end with 'latent_channels' (\(M))")
+            }
+            return (try stages.analysis(loader, "g_a", inputs: 3), try stages.synthesis(loader, "g_s", outputs: 3))
+        case .tcm:
+            let networks = TCMNetworks(
+                loader: loader, channels: N, latentChannels: M, depths: try parameters.counts("depths", 6, 0...64),
+                headChannels: try parameters.headChannels("head_channels", 6, of: N), window: try parameters.window("window"))
+            return (try networks.analysis(), try networks.synthesis())
+        }
+    }
+
+    private static func hyper(_ loader: WeightLoader, _ parameters: NetworkParameters, order: WeightLoader.OutputOrder) throws -> HyperTransforms? {
+        let (N, M) = (try parameters.width("channels"), try parameters.width("latent_channels"))
+        switch try parameters.choice("hyper", NetworkParameters.Hyper.self) {
+        case .none: return nil
+        case .scale: return try .scale(loader, channels: N, latentChannels: M)
+        case .meanScale: return try .meanScale(loader, channels: N, latentChannels: M, order: order)
+        case .cheng2020: return try .cheng(loader, channels: M, order: order)
+        case .swin:
+            let stages = try parameters.swinStages("hyper_stage_channels", "hyper_depths", window: "hyper_window", count: 2)
+            return HyperTransforms(
+                analysis: try stages.analysis(loader, "h_a", inputs: M), synthesis: try stages.synthesis(loader, "h_s", outputs: 2 * M, order: order),
+                hyperChannels: stages.channels[1])
+        case .tcm:
+            let depths = try parameters.counts("depths", 6, 0...64)
+            let networks = TCMHyperNetworks(
+                loader: loader, channels: N, latentChannels: M, hyperChannels: try parameters.width("hyper_channels"), analysisDepth: depths[0],
+                synthesisDepth: depths[3], headChannels: try parameters.headChannels("hyper_head_channels", of: N), window: try parameters.window("hyper_window"))
+            return HyperTransforms(
+                analysis: try networks.analysis(), synthesis: try networks.synthesis("h_mean_s"), scaleSynthesis: try networks.synthesis("h_scale_s"),
+                scalesFirst: order == .file, hyperChannels: networks.hyperChannels)
+        }
+    }
+
+    private static func context(
+        _ loader: WeightLoader, _ parameters: NetworkParameters, _ kind: Context, _ hyper: HyperTransforms?
+    ) throws -> (any ContextModel)? {
+        let M = try parameters.width("latent_channels")
+        guard let hyper else {
+            guard kind == .none else { throw CodecError(.badModel, "hyperparameter 'context' is '\(kind.rawValue)', and there is no hyperprior") }
+            return nil
+        }
+        if kind == .none { return PriorOnly(latentChannels: M, scalesOnly: hyper.magnitudes) }
+        guard !hyper.magnitudes else { throw CodecError(.badModel, "hyperparameter 'hyper' is 'scale', which has no means for a context model") }
+        if kind == .checkerboard || kind == .autoregressive { return try SpatialContext(loader, latentChannels: M, checkerboard: kind == .checkerboard) }
+        var variant = ChannelwiseContext.Variant.plain
+        if kind == .tcm {
+            let inner = try parameters.width("attention_channels", multipleOf: 32)
+            variant = .attending(
+                inner: inner, headChannels: try parameters.headChannels("attention_head_channels", of: inner), window: try parameters.window("window"))
+        }
+        return try ChannelwiseContext(
+            loader, slices: try parameters.slices("slices", of: M), mostSupport: try parameters.count("max_support_slices", 0...256), variant)
+    }
+
+    typealias Context = NetworkParameters.Context
+
     func plan(width: Int, height: Int, threads: Int, encoder: Bool) -> any NetworkPlan {
         Plan(self, width: width, height: height, threads: threads, encoder: encoder)
-    }
-
-    private enum Transform: String, CaseIterable {
-        case balle2018, balle2018ReLU = "balle2018-relu", cheng2020Anchor = "cheng2020-anchor", cheng2020Attention = "cheng2020-attn"
-    }
-
-    private enum Hyper: String, CaseIterable {
-        case none, scale, meanScale = "mean-scale", cheng2020
-    }
-
-    private enum Context: String, CaseIterable {
-        case none, checkerboard, autoregressive, channelWise = "channel-wise"
-    }
-}
-
-/// Reads a model's hyperparameters, with errors that name them.
-private struct Hyperparameters {
-    private let json: JSON
-
-    init(_ json: JSON) { self.json = json }
-
-    /// A number of channels, bounded so that no product of two of them can overflow or exhaust memory before the shapes are checked.
-    func width(_ name: String) throws -> Int {
-        guard let value = json[name]?.integer, (16...4096).contains(value), value % 16 == 0 else {
-            throw CodecError(.badModel, "hyperparameter '\(name)' is not a multiple of 16 in 16...4096")
-        }
-        return value
-    }
-
-    /// At most 64 hidden layers' widths.
-    func widths(_ name: String) throws -> [Int] {
-        guard let values = json[name]?.integers, values.count <= 64, values.allSatisfy({ (16...4096).contains($0) && $0 % 16 == 0 }) else {
-            throw CodecError(.badModel, "hyperparameter '\(name)' is not a list of at most 64 multiples of 16 in 16...4096")
-        }
-        return values
-    }
-
-    /// Channels of slices, which make `total` together.
-    func slices(_ name: String, of total: Int) throws -> [Int] {
-        let values = try widths(name)
-        guard !values.isEmpty, values.reduce(0, +) == total else { throw CodecError(.badModel, "hyperparameter '\(name)' does not add up to \(total)") }
-        return values
-    }
-
-    func count(_ name: String, _ range: ClosedRange<Int>) throws -> Int {
-        guard let value = json[name]?.integer, range.contains(value) else {
-            throw CodecError(.badModel, "hyperparameter '\(name)' is not in \(range.lowerBound)...\(range.upperBound)")
-        }
-        return value
-    }
-
-    func choice<Choice: RawRepresentable<String> & CaseIterable>(_ name: String, _ type: Choice.Type) throws -> Choice {
-        guard let choice = json[name]?.string.flatMap(Choice.init) else {
-            throw CodecError(
-                .badModel,
-                "hyperparameter '\(name)' is '\(json[name]?.string ?? "")', and known are \(Choice.allCases.map { "'\($0.rawValue)'" }.joined(separator: ", "))")
-        }
-        return choice
     }
 }

@@ -126,7 +126,8 @@ extension TransformCoding {
         func hyperSynthesise(_ run: LayerRun) {
             guard let hyper = network.hyper, let hyperRebuilt, let prior else { return }
             guard let scaleSynthesis = hyper.scaleSynthesis else { return run.chain(hyper.synthesis, hyperRebuilt, to: prior) }
-            for (layers, channel) in [(hyper.synthesis, 0), (scaleSynthesis, network.latentChannels)] {
+            let (means, scales) = hyper.scalesFirst ? (network.latentChannels, 0) : (0, network.latentChannels)
+            for (layers, channel) in [(hyper.synthesis, means), (scaleSynthesis, scales)] {
                 run.temporarily { run.copy(run.chain(layers, hyperRebuilt), to: prior, at: channel) }
             }
         }
