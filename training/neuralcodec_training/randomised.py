@@ -12,7 +12,7 @@ import torch.nn as nn
 
 from .reference import pad, to_symbols
 from .synthetic import synthetic_picture
-from .zoo.layers import GDN
+from .zoo.layers import GDN, AttentionBlock
 
 LINEAR = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
 NARROW = 7  # one channel in so many has a scale far too small, so that some symbols escape
@@ -33,12 +33,13 @@ def refitted(module, normal, layers):
         values = output.flatten(0, -2).t() if tokens else channels_first(output)
         mean, deviation = targets[layer](values)
         factor = deviation / values.std(1).clamp(min=1e-6)
-        shift = mean - values.mean(1) * factor
+        shift = mean - values.mean(1) * factor if layer.bias is not None else torch.zeros_like(mean)
         axis = 1 if isinstance(layer, nn.ConvTranspose2d) else 0
         shape = [1] * layer.weight.ndim
         shape[axis] = -1
         layer.weight.mul_(factor.view(shape))
-        layer.bias.mul_(factor).add_(shift)
+        if layer.bias is not None:
+            layer.bias.mul_(factor).add_(shift)
         return output * factor + shift if tokens else output * factor[:, None, None] + shift[:, None, None]
 
     usual = lambda v: (0.2 * normal(v.shape[:1]), torch.ones(v.shape[:1]))
@@ -52,13 +53,9 @@ def refitted(module, normal, layers):
 
 
 def last_linear(module):
-    """The last convolution or linear layer of a chain that its output goes through directly or as the stream of residuals."""
-    for child in reversed(list(module.children())):
-        if isinstance(child, LINEAR):
-            return child
-        if isinstance(child, nn.Sequential) and (found := last_linear(child)):
-            return found
-    return None
+    """The last convolution or linear layer that adds to a network's output; the gates of attention are passed over."""
+    gates = {m for block in module.modules() if isinstance(block, AttentionBlock) for m in block.modules()}
+    return [m for m in module.modules() if isinstance(m, LINEAR) and m not in gates][-1]
 
 
 def redraw(model, normal):
@@ -67,7 +64,8 @@ def redraw(model, normal):
         if isinstance(module, LINEAR):
             w = module.weight
             w.copy_(normal(w.shape) * w[0].numel() ** -0.5)
-            module.bias.copy_(normal(module.bias.shape) * 0.1)
+            if module.bias is not None:
+                module.bias.copy_(normal(module.bias.shape) * 0.1)
         elif isinstance(module, GDN):
             C = module.beta.shape[0]
             module.beta.copy_(1 + 0.2 * normal((C,)).abs())
@@ -133,11 +131,11 @@ def fit_parameters(model, normal, y, z_hat):
     scale = 0.8 * deviation
     scale[::NARROW] *= 0.15
     targets = {}
-    for layer, means, scales in model.parameter_layers():
-        # Channels of the layer's output that are scales, then those that are means: the latents that they belong to.
+    for layer, scales, means in model.parameter_layers():
         centre = torch.cat([scale[scales], torch.zeros(len(deviation[means]))])
         spread = torch.cat([0.3 * scale[scales], 0.5 * deviation[means]])
-        targets[layer] = lambda v, centre=centre, spread=spread: (centre, spread)
+        cells = layer.weight.shape[0] // len(centre)  # of a pixel shuffle
+        targets[layer] = lambda v, goal=(centre.repeat_interleave(cells), spread.repeat_interleave(cells)): goal
     with refitted(model, normal, targets):
         model.parameters_of(torch.round(y), z_hat)
     return model.code_latents(y, z_hat, to_symbols).y_hat

@@ -16,6 +16,7 @@ from neuralcodec_training.synthetic import synthetic_picture
 from neuralcodec_training.tables import PRIOR_SYMBOLS, PRIOR_TAIL, TOTAL, gaussian_reach, published_scales
 from neuralcodec_training.train import Config, loss_of, train
 
+SWIN = {"stage_channels": [16, 16, 32, 32], "depths": [2, 1, 2, 2], "hyper_stage_channels": [16, 32], "hyper_depths": [2, 1], "window": 4, "hyper_window": 2, "head_channels": 8}
 # transform, hyper, context, channels, latent channels, further hyperparameters
 NETWORKS = {
     "bmshj2018-factorized": ("balle2018", "none", "none", 16, 32, {}),
@@ -28,6 +29,15 @@ NETWORKS = {
     "cheng2020-anchor-checkerboard": ("cheng2020-anchor", "cheng2020", "checkerboard", 16, 16, {}),
     "cheng2020-anchor": ("cheng2020-anchor", "cheng2020", "autoregressive", 16, 16, {}),
     "cheng2020-attn": ("cheng2020-attn", "cheng2020", "autoregressive", 32, 32, {}),
+    "mbt2018-mean-charm": ("balle2018", "mean-scale", "channel-wise", 16, 32, {"slices": [16, 16], "max_support_slices": 5}),
+    "cheng2020-charm": ("cheng2020-anchor", "cheng2020", "channel-wise", 32, 32, {"slices": [8, 8, 16], "max_support_slices": 1}),
+    "swint-hyperprior": ("swin", "swin", "none", 16, 32, SWIN),
+    "swint-checkerboard": ("swin", "swin", "checkerboard", 16, 32, SWIN),
+    "swint-charm": ("swin", "swin", "channel-wise", 16, 32, {**SWIN, "slices": [16, 16], "max_support_slices": 5}),
+    "swint-autoregressive": ("swin", "swin", "autoregressive", 16, 32, SWIN),
+    "lic-tcm": ("tcm", "tcm", "tcm", 16, 32, {
+        "hyper_channels": 16, "depths": [2, 1, 1, 2, 1, 1], "head_channels": [8, 16, 8, 8, 16, 8], "window": 4, "hyper_window": 2, "hyper_head_channels": 8,
+        "attention_channels": 16, "attention_head_channels": 8, "slices": [16, 16], "max_support_slices": 5}),
 }
 WITH_HYPERPRIOR = [name for name, row in NETWORKS.items() if row[1] != "none"]
 
@@ -225,8 +235,8 @@ def test_a_step_of_training(name, lively):
     torch.manual_seed(3)
     model = copy.deepcopy(lively(name)).train()
     config = Config(lambda_min=0.01, lambda_max=0.01, correlation_alpha=0.01)
-    x = torch.stack([pad(synthetic_picture(64, 64, i), 64)[0] for i in range(2)])
-    x = torch.nn.functional.pad(x, (0, -64 % model.stride, 0, -64 % model.stride), mode="replicate")
+    side = 128 if model.hyperparameters.window else 64  # more than one window at any resolution: with one token a region, the position would not matter
+    x = torch.cat([pad(synthetic_picture(side, side, i), model.stride) for i in range(2)])
     optimizer = torch.optim.Adam(model.parameters(), 1e-3)
     losses = []
     for step in range(4):

@@ -26,14 +26,16 @@ NETWORKS = [
     ("balle2018", "none", "none"), ("balle2018-relu", "none", "none"), ("balle2018", "scale", "none"), ("balle2018", "mean-scale", "none"),
     ("balle2018", "mean-scale", "checkerboard"), ("balle2018", "mean-scale", "autoregressive"),
     ("cheng2020-anchor", "cheng2020", "none"), ("cheng2020-anchor", "cheng2020", "checkerboard"), ("cheng2020-anchor", "cheng2020", "autoregressive"),
-    ("cheng2020-attn", "cheng2020", "autoregressive"),
+    ("cheng2020-attn", "cheng2020", "autoregressive"), ("balle2018", "mean-scale", "channel-wise"), ("cheng2020-anchor", "cheng2020", "channel-wise"),
 ]
 
 
 def network(transform, hyper, context):
     channels = 32 if transform.startswith("cheng") else 16
+    more = {"slices": [16, 16, 16], "max_support_slices": 1} if context == "channel-wise" else {}
+    latents = 48 if more else 32
     return randomised(TransformCoding(TransformCoding.Hyperparameters(
-        transform=transform, hyper=hyper, context=context, channels=channels, latent_channels=32)), seed=7)
+        transform=transform, hyper=hyper, context=context, channels=latents if transform.startswith("cheng") else channels, latent_channels=latents, **more)), seed=7)
 
 
 def traced(model, folder):

@@ -144,11 +144,16 @@ final class WeightLoader {
         let (memory, weights) = try temporary("\(name).weight", [outputs, inputs, kernelSize, kernelSize])
         defer { withExtendedLifetime(memory) {} }
         let bias = try floats("\(name).bias", [outputs])
+        let (channels, taps) = (outputs / cells, WeightedTap.dense(kernelSize: kernelSize))
         let phases = try (0 ..< cells).map { cell in
-            let rows = (0 ..< outputs / cells).map { $0 * cells + cell }
-            let part = try allocate(Float.self, rows.count)
-            for (index, row) in rows.enumerated() { part[index] = bias[row] }
-            return try pack(weights, inputs, WeightedTap.dense(kernelSize: kernelSize), kernelSize, rows, .fixed(UnsafePointer(part)))
+            let part = try allocate(Float.self, padded(channels))
+            for channel in 0 ..< padded(channels) { part[channel] = channel < channels ? bias[channel * cells + cell] : 0 }
+            return try pack(
+                outputs: padded(channels), inputs: padded(inputs), taps.map(\.position), .fixed(UnsafePointer(part)), macs: channels * inputs * taps.count
+            ) { output, input, tap in
+                guard output < channels, input < inputs else { return 0 }
+                return weights[((output * cells + cell) * inputs + input) * kernelSize * kernelSize + taps[tap].weight]
+            }
         }
         return UpsamplingConvolution(factor: factor, phases: phases)
     }
@@ -189,11 +194,14 @@ final class WeightLoader {
     func transposed(_ name: String, _ inputs: Int, _ outputs: Int, kernelSize: Int, stride: Int) throws -> UpsamplingConvolution {
         let (memory, weights) = try temporary("\(name).weight", [inputs, outputs, kernelSize, kernelSize])
         defer { withExtendedLifetime(memory) {} }
-        let bias = Bias.fixed(UnsafePointer(try floats("\(name).bias", [outputs])))
+        let bias = Bias.fixed(try biases(name, outputs, .file))
         let phases = try (0 ..< stride * stride).map { phase in
             let taps = WeightedTap.transposed(kernelSize: kernelSize, stride: stride, row: phase / stride, column: phase % stride)
-            return try pack(outputs: outputs, inputs: inputs, taps.map(\.position), bias) { output, input, tap in
-                weights[(input * outputs + output) * kernelSize * kernelSize + taps[tap].weight]
+            return try pack(
+                outputs: padded(outputs), inputs: padded(inputs), taps.map(\.position), bias, macs: outputs * inputs * taps.count
+            ) { output, input, tap in
+                guard output < outputs, input < inputs else { return 0 }
+                return weights[(input * outputs + output) * kernelSize * kernelSize + taps[tap].weight]
             }
         }
         return UpsamplingConvolution(factor: stride, phases: phases)
@@ -316,6 +324,7 @@ final class WeightLoader {
     private func pack(
         outputs: Int, inputs: Int, _ positions: [Taps.Position], _ bias: Bias, macs: Int? = nil, weight: (_ output: Int, _ input: Int, _ tap: Int) -> Float
     ) throws -> DenseConvolution {
+        precondition(outputs % NCK_LANES == 0, "outputs do not fill vectors")
         var packed = try allocate(Float.self, outputs * inputs * positions.count)
         let weights = UnsafePointer(packed)
         for block in stride(from: 0, to: outputs, by: NCK_LANES) {

@@ -8,6 +8,7 @@
 Pictures go in as [0, 1], without an offset. Latents are at 1/16, hyperlatents at 1/64 resolution. Without a hyperprior ("none") the latents themselves are coded with the
 factorized prior, around its medians. Tensors have CompressAI's names, so that its checkpoints fit.
 """
+import math
 from dataclasses import asdict, dataclass
 
 import torch
@@ -16,12 +17,17 @@ import torch.nn as nn
 from ..layers import lower_bound, ste_round
 from ..priors import SCALE_BOUND, gaussian_bits
 from ..tables import next_scale_tables, prior_tables, published_scales
+from ..zoo import swin, tcm
 from ..zoo.bottleneck import EntropyBottleneck
 from ..zoo.context import CONTEXTS, Parameters
 from ..zoo.hyper import HYPERS
 from ..zoo.layers import MaskedConv2d
 from ..zoo.transforms import TRANSFORMS
 from .coded import Coded
+
+TRANSFORMS = {**TRANSFORMS, "swin": swin.swin_transform, "tcm": tcm.tcm_transform}
+HYPERS = {**HYPERS, "swin": swin.swin_hyper, "tcm": tcm.tcm_hyper}
+CONTEXTS = {**CONTEXTS, "tcm": tcm.TCMContext}
 
 
 @dataclass
@@ -33,6 +39,19 @@ class Hyperparameters:
     context: str = "none"
     channels: int = 128
     latent_channels: int = 192
+    slices: list = None  # of a channel-wise context
+    max_support_slices: int = None
+    stage_channels: list = None  # the rest is explained in zoo/swin.py and zoo/tcm.py
+    hyper_stage_channels: list = None
+    hyper_channels: int = None
+    depths: list = None
+    hyper_depths: list = None
+    window: int = None
+    hyper_window: int = None
+    head_channels: object = None  # an integer of swin, six of tcm
+    hyper_head_channels: int = None
+    attention_channels: int = None
+    attention_head_channels: int = None
 
 
 def choose(table, name, what):
@@ -65,7 +84,7 @@ class TransformCoding(nn.Module):
             self.add_module(name, module)
         self.entropy_bottleneck = EntropyBottleneck(coded)
         self.register_buffer("scale_table", torch.from_numpy(published_scales()).float())
-        self.stride = 64 if self.hyper else 16
+        self.stride = math.lcm(64 if self.hyper else 16, swin.side(h), tcm.side(h))
 
     def metadata(self):
         return {name: value for name, value in asdict(self.hyperparameters).items() if value is not None}
@@ -80,8 +99,8 @@ class TransformCoding(nn.Module):
         return self.h_a(y.abs() if self.hyper.magnitudes else y)
 
     def hyper_synthesise(self, z_hat):
-        """What the context model starts from."""
-        return self.h_s(z_hat)
+        """What the context model starts from, scales (or their features) in the first half of the channels."""
+        return self.h_s(z_hat) if hasattr(self, "h_s") else torch.cat([self.h_scale_s(z_hat), self.h_mean_s(z_hat)], 1)
 
     def synthesise(self, y_hat):
         """Rebuilt latents -> picture (B, 3, H, W), not clamped."""
@@ -131,7 +150,7 @@ class TransformCoding(nn.Module):
         return Coded(self.synthesise(ste_round(d) + self.medians), y_bits, y_bits.new_zeros(y.shape[0], 1, 1, 1), (y - y.mean((0, 2, 3), keepdim=True)) / deviation)
 
     def parameter_layers(self):
-        """(layer, means, scales): the layers that give means and scales, and the latent channels whose scales, then means, they give, as slices."""
+        """(layer, scales, means): the layers that give scales and means, and the latent channels of which their output holds scales, then means, as slices."""
         return self.context.parameter_layers(self)
 
     # The model file.

@@ -10,7 +10,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from .layers import MaskedConv2d, causal_mask, checkerboard_mask
+from .layers import MaskedConv2d, causal_mask, checkerboard_mask, conv
 
 ALL = slice(None)
 
@@ -43,8 +43,10 @@ class PriorOnly:
         return Parameters(means, scales, rebuild(means, (ALL, ALL)))
 
     def parameter_layers(self, model):
-        last = [layer for layer in model.h_s if isinstance(layer, nn.Conv2d)][-1]
-        return [(last, slice(0) if self.scales_only else ALL, ALL)]
+        linear = lambda module: [layer for layer in module.modules() if isinstance(layer, (nn.Conv2d, nn.Linear))][-1]
+        if hasattr(model, "h_s"):
+            return [(linear(model.h_s), ALL, slice(0) if self.scales_only else ALL)]
+        return [(linear(model.h_scale_s), ALL, slice(0)), (linear(model.h_mean_s), slice(0), ALL)]
 
 
 class Spatial:
@@ -122,4 +124,69 @@ class Autoregressive(Spatial):
         return Parameters(means, scales, y_hat)
 
 
-CONTEXTS = {"none": PriorOnly, "checkerboard": Checkerboard, "autoregressive": Autoregressive}
+def slice_transform(inputs, outputs):
+    """Convolutions of 5x5, 5x5 and 3x3 taps to 224, 128 and the slice's channels, ReLU between them (Minnen & Singh, 2020)."""
+    return nn.Sequential(conv(inputs, 224, 5, 1), nn.ReLU(), conv(224, 128, 5, 1), nn.ReLU(), conv(128, outputs, 3, 1))
+
+
+class ChannelWise:
+    """Channel-conditional entropy model with latent residual prediction (Minnen & Singh, "Channel-wise autoregressive entropy models", ICIP 2020).
+
+    The latents are coded slice after slice of channels; `slices` counts the channels of each. The prior's first M channels are scale features, the last M mean features. For
+    slice i, with support = the corrected slices 0 ... min(i, max_support_slices) - 1 (the first ones, as published):
+
+        mean input  = cat(mean features, support)     means  = cc_mean_transforms[i](mean input)
+        scale input = cat(scale features, support)    scales = cc_scale_transforms[i](scale input)
+        rebuilt     = symbols + means
+        corrected   = rebuilt + 0.5 tanh(lrp_transforms[i](cat(mean input, rebuilt)))
+
+    The synthesis takes the corrected slices.
+    """
+
+    sequential = False
+    slice_transform = staticmethod(slice_transform)
+
+    def __init__(self, h):
+        M = h.latent_channels
+        if h.hyper in ("none", "scale"):
+            raise ValueError(f"a {h.context} context needs a hyperprior with means, not {h.hyper!r}")
+        if not h.slices or sum(h.slices) != M or min(h.slices) < 1:
+            raise ValueError(f"slices must be channels that sum to latent_channels, {M}, not {h.slices}")
+        if h.max_support_slices is None or h.max_support_slices < 0:
+            raise ValueError(f"max_support_slices must be a count, not {h.max_support_slices}")
+        self.slices, self.limit = list(h.slices), h.max_support_slices
+        starts = [sum(self.slices[:i]) for i in range(len(self.slices))]
+        self.ranges = [slice(start, start + count) for start, count in zip(starts, self.slices)]
+        self.inputs = [M + sum(self.slices[:min(i, self.limit)]) for i in range(len(self.slices))]
+        each = lambda more: nn.ModuleList(self.slice_transform(i + more * o, o) for i, o in zip(self.inputs, self.slices))
+        self.modules = {"cc_mean_transforms": each(0), "cc_scale_transforms": each(0), "lrp_transforms": each(1)}
+
+    def supports(self, model, prior):
+        """(scale features, mean features)"""
+        return scales_and_means(prior)
+
+    def gather(self, model, i, features, support):
+        """(mean input, scale input) of slice i."""
+        scale_features, mean_features = features
+        return torch.cat([mean_features, *support], 1), torch.cat([scale_features, *support], 1)
+
+    def run(self, model, prior, rebuild):
+        features = self.supports(model, prior)
+        all_means, all_scales, corrected = [], [], []
+        for i, channels in enumerate(self.ranges):
+            mean_input, scale_input = self.gather(model, i, features, corrected[:self.limit])
+            means, scales = model.cc_mean_transforms[i](mean_input), model.cc_scale_transforms[i](scale_input)
+            rebuilt = rebuild(means, (ALL, channels))
+            correction = 0.5 * torch.tanh(model.lrp_transforms[i](torch.cat([mean_input, rebuilt], 1)))
+            all_means.append(means)
+            all_scales.append(scales)
+            corrected.append(rebuilt + correction)
+        return Parameters(*(torch.cat(parts, 1) for parts in (all_means, all_scales, corrected)))
+
+    def parameter_layers(self, model):
+        for i, channels in enumerate(self.ranges):
+            yield model.cc_mean_transforms[i][-1], slice(0), channels
+            yield model.cc_scale_transforms[i][-1], channels, slice(0)
+
+
+CONTEXTS = {"none": PriorOnly, "checkerboard": Checkerboard, "autoregressive": Autoregressive, "channel-wise": ChannelWise}

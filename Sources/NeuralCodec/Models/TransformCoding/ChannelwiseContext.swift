@@ -8,30 +8,48 @@ struct ChannelwiseContext: ContextModel {
     let slices: [Int]
     /// At most this many of the first slices are seen by later ones.
     let mostSupport: Int
-    /// For each slice: of means, of scales, and of the residual; convolutions with GELU between them.
+    /// For each slice: of means, of scales, and of the residual; three convolutions with the activation between them.
     let means, scales, residuals: [[DenseConvolution]]
+    let activation: nck_activation
     /// For each slice: what means and scales see goes through these first; empty without.
     let meanAttention, scaleAttention: [SwinAttention]
     let latentChannels: Int
     /// A half for each channel of the widest slice: the residual is half a tanh.
     private let halves: UnsafePointer<Float>
 
-    /// Tensors cc_mean_transforms.S.*, cc_scale_transforms.S.*, lrp_transforms.S.*, and with `attention` atten_mean.S.0.*, atten_scale.S.0.*; `widths` are those of the hidden layers.
-    init(_ loader: WeightLoader, slices: [Int], mostSupport: Int, widths: [Int], kernelSize: Int, attention: (inner: Int, headChannels: Int)? = nil) throws {
+    /// What the authors of the slices' networks chose.
+    struct Variant {
+        let kernelSizes: [Int]
+        let activation: nck_activation
+        /// Channels inside the attention before the networks, and of its heads.
+        var attention: (inner: Int, headChannels: Int)?
+
+        /// Minnen and Singh (2020).
+        static let plain = Variant(kernelSizes: [5, 5, 3], activation: .relu)
+        /// Liu et al. (CVPR 2023).
+        static let attending = Variant(kernelSizes: [3, 3, 3], activation: .gelu, attention: (inner: 128, headChannels: 16))
+    }
+
+    /// Widths of the hidden layers of a slice's networks.
+    static let widths = [224, 128]
+
+    /// Tensors cc_mean_transforms.S.*, cc_scale_transforms.S.*, lrp_transforms.S.*, and with attention atten_mean.S.0.*, atten_scale.S.0.*
+    init(_ loader: WeightLoader, slices: [Int], mostSupport: Int, _ variant: Variant) throws {
         self.slices = slices
         self.mostSupport = mostSupport
+        activation = variant.activation
         latentChannels = slices.reduce(0, +)
         let M = latentChannels
         func stack(_ name: String, _ inputs: Int, _ outputs: Int) throws -> [DenseConvolution] {
-            let all = [inputs] + widths + [outputs]
-            return try (0 ... widths.count).map { try loader.dense("\(name).\(2 * $0)", all[$0], all[$0 + 1], kernelSize: kernelSize) }
+            let widths = [inputs] + Self.widths + [outputs]
+            return try variant.kernelSizes.enumerated().map { try loader.dense("\(name).\(2 * $0)", widths[$0], widths[$0 + 1], kernelSize: $1) }
         }
         let support = { (slice: Int) in M + slices.prefix(min(slice, mostSupport)).reduce(0, +) }
         means = try slices.indices.map { try stack("cc_mean_transforms.\($0)", support($0), slices[$0]) }
         scales = try slices.indices.map { try stack("cc_scale_transforms.\($0)", support($0), slices[$0]) }
         residuals = try slices.indices.map { try stack("lrp_transforms.\($0)", support($0) + slices[$0], slices[$0]) }
         func attentions(_ name: String) throws -> [SwinAttention] {
-            guard let attention else { return [] }
+            guard let attention = variant.attention else { return [] }
             return try slices.indices.map {
                 try loader.swinAttention("\(name).\($0).0", support($0), inner: attention.inner, headChannels: attention.headChannels)
             }
@@ -91,7 +109,7 @@ struct ChannelwiseContext: ContextModel {
     }
 
     private func stack(_ convolutions: [DenseConvolution]) -> [any MapLayer] {
-        convolutions.enumerated().map { ConvolutionLayer(convolution: $1, activation: $0 + 1 < convolutions.count ? .gelu : .none) }
+        convolutions.enumerated().map { ConvolutionLayer(convolution: $1, activation: $0 + 1 < convolutions.count ? activation : .none) }
     }
 
     /// Adds half the tanh of `residual` to channels of the latents.

@@ -74,8 +74,7 @@ final class TransformCoding: Network {
         case .channelWise:
             guard !hyper.magnitudes else { throw CodecError(.badModel, "hyperparameter 'hyper' is 'scale', which has no means for a context model") }
             context = try ChannelwiseContext(
-                loader, slices: try parameters.slices("slices", of: M), mostSupport: try parameters.count("max_support_slices", 0...256),
-                widths: try parameters.widths("context_widths"), kernelSize: try parameters.kernelSize("context_kernel"))
+                loader, slices: try parameters.slices("slices", of: M), mostSupport: try parameters.count("max_support_slices", 0...256), .plain)
         }
         hyperTables = try .factorizedPrior(loader, channels: hyper.hyperChannels)
         medians = UnsafePointer(try loader.floats("prior.medians", [hyper.hyperChannels]))
@@ -140,12 +139,6 @@ private struct Hyperparameters {
         guard let value = json[name]?.integer, range.contains(value) else {
             throw CodecError(.badModel, "hyperparameter '\(name)' is not in \(range.lowerBound)...\(range.upperBound)")
         }
-        return value
-    }
-
-    func kernelSize(_ name: String) throws -> Int {
-        let value = try count(name, 1...7)
-        guard value % 2 == 1 else { throw CodecError(.badModel, "hyperparameter '\(name)' is not odd") }
         return value
     }
 
