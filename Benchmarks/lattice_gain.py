@@ -161,15 +161,15 @@ def report(title, curves, rows, middle, results):
          "gain_db_factors": clean(gains[name][1]), "saved_percent": clean(gains[name][2])} for name, v in curves.items()]})  # fmt: skip
 
 
-def learned(samples, name):
-    """{label: (rows, search)} of learned lattices, if the package can learn them."""
+def learned(samples, name, step):
+    """{label: (rows, search)} of lattices learned for a step, if the package can learn them."""
     learn = getattr(Quantizer, "learn", None)
     if learn is None:
         print("(learned lattices are left out: this version of the package cannot learn them)")
         return {}
     found = {}
     for label, search in (("Babai", "babai"), ("exact", "exact")):
-        rows = learn(samples, search=search).basis.astype(float)
+        rows = learn(samples, search=search, scale=step).basis.astype(float)
         found[f"learned {name}, {label}"] = (rows / abs(np.linalg.det(rows)) ** (1 / len(rows))).astype(np.float32), search
     return found
 
@@ -206,7 +206,7 @@ def gaussian(count, results, correlation=0.9):
                 whole = count // columns * columns
                 blocks = [(v[:whole].T.reshape(-1, columns), d[:whole].T.reshape(-1, columns)) for v, d in halves(turned, deviations, n)]
                 curves[f"linear layer 24, {label}"] = curve(lattice(name, columns), blocks, SMALLER_STEPS)
-        for label, (rows, search) in (learned(x[:2000].reshape(-1, size), str(size)) if size == 8 else {}).items():
+        for label, (rows, search) in (learned(x[:2000].reshape(-1, size), str(size), GAUSSIAN_STEPS[0]) if size == 8 else {}).items():
             curves[label] = curve(on_basis(rows, search, part), raw(size), SMALLER_STEPS)
     report(f"Gaussian, correlation {correlation} of neighbours, deviation 1", curves, [0, 2, 4, 6], None, results)
     return results[-1]
@@ -286,7 +286,7 @@ def fitted(x, deviations):
     strength = np.abs(correlation - np.diag(np.diag(correlation))).max()
     print(f"\nbusy neighbours, divided by their deviations, correlate by {strength:.3f} at most")
     _, axes = np.linalg.eigh(np.cov(x[busy].T))
-    bases = {f"linear layer {LEARNED}, scalar": (axes.T.astype(np.float32), "babai")} | learned(x[busy][:20000], str(LEARNED))
+    bases = {f"linear layer {LEARNED}, scalar": (axes.T.astype(np.float32), "babai")} | learned(x[busy][:20000], str(LEARNED), 1)
     return {label: (on_basis(rows, search, correlation), LEARNED) for label, (rows, search) in bases.items()}
 
 
