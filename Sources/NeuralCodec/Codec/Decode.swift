@@ -75,10 +75,8 @@ func decode(_ file: ParsedFile, model: Model?, options: DecodeOptions, target: (
 private func decode(_ file: ParsedFile, _ call: Call, into pixels: UnsafeMutablePointer<UInt8>, stride: Int) throws {
     call.clock?.mark(.container)
     call.progress.begin(upTo: 0.4)
-    var decoder = try RANSDecoder(file.payload)
-    let checksum = try call.session.decode(rate: file.header.rateParameter, &decoder)
+    let checksum = try call.session.decode(rate: file.header.rateParameter, file.payload)
     #if !NEURALCODEC_FUZZING  // hardly any changed file would get beyond
-        try decoder.finish()
         guard checksum == file.header.symbolChecksum else {
             throw CodecError(.decoderMismatch, "the decoded symbols are not the encoded ones: please report this file")
         }

@@ -115,7 +115,7 @@ private struct FileEncoder {
         let header = Header(
             width: picture.width, height: picture.height, channels: picture.channels, coding: .neural, rateParameter: coded.rate,
             modelID: Array(model.id.utf8), modelHash: Array(model.hash.prefix(8)), symbolChecksum: coded.checksum)
-        return try writeContainer(header, payloadSize: coded.words.payloadSize) { coded.words.write(to: $0) }
+        return try writeContainer(header, payloadSize: coded.payload.size) { coded.payload.write(to: $0) }
     }
 
     private func stored() throws -> ByteBuffer {

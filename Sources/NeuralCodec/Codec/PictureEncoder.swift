@@ -18,24 +18,46 @@ final class PictureEncoder {
     /// The coded symbols at one rate parameter.
     struct Coded {
         let rate: Int
-        let words: RANSEncoder
+        let payload: Payload
         let checksum: UInt32
 
-        var fileSize: Int { Container.overhead + words.payloadSize }
+        var fileSize: Int { Container.overhead + payload.size }
     }
 
     func code(rate: Int) throws -> Coded {
         let symbols = try call.session.quantize(rate: rate)
         call.clock?.mark(.parameters)
         try call.progress.step(0.6)
-        let coded = Coded(rate: rate, words: try encode(symbols), checksum: checksum(symbols))
+        let coded = Coded(rate: rate, payload: try encode(symbols), checksum: checksum(symbols))
         call.clock?.mark(.coding)
         try call.progress.step(0.7)
         return coded
     }
 
+    /// What an entropy coder holds when it is done.
+    enum Payload {
+        case words(RANSEncoder)
+        case bytes(ByteBuffer)
+
+        var size: Int {
+            switch self {
+            case .words(let encoder): encoder.payloadSize
+            case .bytes(let bytes): bytes.count
+            }
+        }
+
+        /// `target` has `size` bytes.
+        func write(to target: UnsafeMutableRawBufferPointer) {
+            switch self {
+            case .words(let encoder): encoder.write(to: target)
+            case .bytes(let bytes): bytes.withBytes { target.copyMemory(from: $0) }
+            }
+        }
+    }
+
     /// All symbols as one sequence; the lane is the position in it modulo 4.
-    private func encode(_ symbols: CodedSymbols) throws -> RANSEncoder {
+    private func encode(_ symbols: CodedSymbols) throws -> Payload {
+        if let lattice = symbols.lattice { return .bytes(try encode(symbols, lattice)) }
         let (hyper, latents, indices) = (symbols.hyper, symbols.latents, symbols.indices)
         let channels = symbols.hyperChannels
         var bits = 0
@@ -44,7 +66,25 @@ final class PictureEncoder {
         var encoder = try RANSEncoder(bits: bits, symbols: hyper.count + latents.count)
         if let first = latents.baseAddress { encoder.put(latents.count, network.latentTables, from: first) { Int(indices[$0]) } }
         if let first = hyper.baseAddress { encoder.put(hyper.count, network.hyperTables, from: first) { $0 % channels } }
-        return encoder
+        return .words(encoder)
+    }
+
+    /// Hyperlatents, then latents that are points of a lattice.
+    private func encode(_ symbols: CodedSymbols, _ lattice: LatticeCoder) throws -> ByteBuffer {
+        var encoder = try StepEncoder(expectedBytes: (symbols.hyper.count + symbols.latents.count) / 4)
+        var recorder = try StepRecorder(capacity: max(lattice.mostSteps, StepRecorder.stepsOfValue))
+        let walker = try LatticeCoder.Walker(lattice)
+        let n = lattice.dimension
+        for first in stride(from: symbols.latents.count - n, through: 0, by: -n) {
+            walker.record(symbols.latents.baseAddress! + first, scales: symbols.indices + first, step: 1, lane: first % RANS.lanes, &recorder)
+            try encoder.push(recorder)
+        }
+        for i in symbols.hyper.indices.reversed() {
+            recorder.clear()
+            _ = recorder.value(symbols.hyper[i], network.hyperTables, i % symbols.hyperChannels, lane: i % RANS.lanes)
+            try encoder.push(recorder)
+        }
+        return try encoder.payload()
     }
 
     private func checksum(_ symbols: CodedSymbols) -> UInt32 {

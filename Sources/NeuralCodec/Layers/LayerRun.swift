@@ -112,10 +112,10 @@ final class LayerRun {
     }
 
     /// The same with scratch memory for all workers.
-    func once(scratch: Int, macs: Int, _ body: (_ context: LayerContext, _ scratch: WorkerScratch) -> Void) {
+    func once(scratch: Int, macs: Int = 0, _ body: (_ context: LayerContext, _ scratch: WorkerScratch) throws -> Void) rethrows {
         scratchCount = max(scratchCount, scratch)
         self.macs += macs
-        if let context, let scratchMemory { body(context, scratchMemory) }
+        if let context, let scratchMemory { try body(context, scratchMemory) }
     }
 
     /// Positions of a task where there are `lines` lines of `length`: if there are fewer lines than threads, the threads share them.

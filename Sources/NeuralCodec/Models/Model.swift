@@ -27,9 +27,9 @@ public final class Model: @unchecked Sendable {
         try self.init(file: file, hash: modelHash(file))
     }
 
-    private static let families: [String: @Sendable (WeightLoader, JSON) throws -> any Network] = [
-        PatchCheckerboard.architecture: { try PatchCheckerboard($0, $1) },
-        TransformCoding.architecture: { try TransformCoding($0, $1) },
+    private static let families: [String: @Sendable (_ loader: WeightLoader, _ hyperparameters: JSON, _ quantizer: String) throws -> any Network] = [
+        PatchCheckerboard.architecture: { try PatchCheckerboard($0, $1, quantizer: $2) },
+        TransformCoding.architecture: { try TransformCoding($0, $1, quantizer: $2) },
     ]
 
     private init(file: Safetensors, hash: [UInt8]) throws {
@@ -51,9 +51,9 @@ public final class Model: @unchecked Sendable {
         description = metadata["description"] ?? ""
         self.hash = hash
         let loader = WeightLoader(file)
-        network = try withStandardFloatingPoint { try load(loader, hyperparameters) }
-        guard metadata["quantizer"] == "scalar", metadata["padding"] == "replicate-\(network.padding)" else {
-            throw CodecError(.badModel, "the model's quantizer or padding rule is unknown")
+        network = try withStandardFloatingPoint { try load(loader, hyperparameters, metadata["quantizer"] ?? "") }
+        guard metadata["padding"] == "replicate-\(network.padding)" else {
+            throw CodecError(.badModel, "the model's padding rule is '\(metadata["padding"] ?? "")', and its network's is 'replicate-\(network.padding)'")
         }
         parameterCount = loader.parameterCount
         self.hyperparameters = text

@@ -38,8 +38,8 @@ protocol NetworkSession: AnyObject {
     /// Symbols and tables at a rate parameter, made with the very means and scales that the decoder will compute.
     func quantize(rate: Int) throws -> CodedSymbols
 
-    /// Symbols to rebuilt latents. Returns the CRC-32C of the symbols in coding order.
-    func decode(rate: Int, _ decoder: inout RANSDecoder) throws -> UInt32
+    /// A payload's symbols to rebuilt latents. Returns the CRC-32C of the symbols in coding order. Throws `.badStream` for a payload that is damaged.
+    func decode(rate: Int, _ payload: UnsafeRawBufferPointer) throws -> UInt32
 
     /// Rebuilt latents, which it uses up, to pixels.
     func synthesise(rate: Int, into pixels: UnsafeMutablePointer<UInt8>, stride: Int, channels: Int) throws
@@ -51,8 +51,10 @@ struct CodedSymbols {
     /// Channels of the hyperlatents, which go round in this number of tables.
     let hyperChannels: Int
     let latents: UnsafeBufferPointer<Int32>
-    /// Table of each latent.
+    /// Table of each latent, or its scale index for `lattice`.
     let indices: UnsafePointer<UInt8>
+    /// What codes the latents where they are points of a lattice.
+    var lattice: LatticeCoder?
 }
 
 /// What a session works with.

@@ -61,6 +61,9 @@ struct BasisQuantizer {
     /// Of B: the greatest singular value / the smallest.
     var condition: Double { withExtendedLifetime(memory) { prepared.pointee.condition } }
 
+    /// B^-1, rounded; lives as long as this.
+    var inverse: UnsafePointer<Float> { withExtendedLifetime(memory) { UnsafePointer(prepared.pointee.inverse) } }
+
     /// Another basis of the same lattice, reduced by LLL.
     var reducedRows: SquareMatrix {
         withExtendedLifetime(memory) {

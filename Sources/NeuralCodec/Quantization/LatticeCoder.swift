@@ -8,9 +8,9 @@
 final class LatticeCoder: Sendable {
     let kind: LatticeKind
     let dimension: Int
-    private let form: Form
+    fileprivate let form: Form
 
-    private enum Form: @unchecked Sendable {
+    fileprivate enum Form: @unchecked Sendable {
         case integers(CodingTables)
         case lattice(LatticeModel)
     }
@@ -40,10 +40,11 @@ final class LatticeCoder: Sendable {
         try check(points)
         var sum = 0.0
         var recorder = try StepRecorder(capacity: mostSteps)
-        let walker = try Walker(self, layout)
+        let walker = try Walker(self)
         withExtendedLifetime(walker) {
             for vector in 0 ..< layout.count {
-                walker.record(vector, points, &recorder)
+                let x = points.baseAddress! + vector * dimension
+                walker.record(x, scales: layout.scales(of: vector), step: layout.step, lane: 0, &recorder)
                 let bits = recorder.bits()
                 vectors?[vector] = bits
                 sum += bits
@@ -58,11 +59,12 @@ final class LatticeCoder: Sendable {
         let layout = try Layout(points.count, scaleIndices, dimension)
         try check(points)
         var recorder = try StepRecorder(capacity: mostSteps)
-        let walker = try Walker(self, layout)
+        let walker = try Walker(self)
         var encoder = try StepEncoder(expectedBytes: points.count / 2)
         try withExtendedLifetime(walker) {
             for vector in (0 ..< layout.count).reversed() {
-                walker.record(vector, points, &recorder)
+                let x = points.baseAddress! + vector * dimension
+                walker.record(x, scales: layout.scales(of: vector), step: layout.step, lane: vector * dimension % RANS.lanes, &recorder)
                 try encoder.push(recorder)
             }
         }
@@ -74,13 +76,12 @@ final class LatticeCoder: Sendable {
     func decode(_ payload: UnsafeRawBufferPointer, scaleIndices: UnsafeBufferPointer<UInt8>, into points: UnsafeMutableBufferPointer<Int32>) throws {
         let layout = try Layout(points.count, scaleIndices, dimension)
         var decoder = try StepDecoder(payload)
-        let walker = try Walker(self, layout)
+        let walker = try Walker(self)
         points.update(repeating: 0)
         withExtendedLifetime(walker) {
             for vector in 0 ..< layout.count where !decoder.isDamaged {
                 let x = points.baseAddress! + vector * dimension
-                walker.walk(vector, x, &decoder)
-                for i in 0 ..< dimension where x[i].magnitude > largest.magnitude { decoder.refuse() }
+                walker.take(x, scales: layout.scales(of: vector), step: layout.step, lane: vector * dimension % RANS.lanes, &decoder)
             }
         }
         try decoder.finish()
@@ -88,7 +89,8 @@ final class LatticeCoder: Sendable {
 
     // MARK: Helpers
 
-    private var mostSteps: Int {
+    /// Steps of a vector at most.
+    var mostSteps: Int {
         switch form {
         case .integers: dimension * StepRecorder.stepsOfValue
         case .lattice(let model): model.mostSteps
@@ -111,6 +113,9 @@ final class LatticeCoder: Sendable {
         let indices: UnsafeBufferPointer<UInt8>
         /// From one coordinate's index to the next: 0 if a vector has only one.
         let step: Int
+        private let perVector: Int
+
+        func scales(of vector: Int) -> UnsafePointer<UInt8> { indices.baseAddress! + vector * perVector }
 
         init(_ coordinates: Int, _ indices: UnsafeBufferPointer<UInt8>, _ dimension: Int) throws {
             guard coordinates % dimension == 0 else {
@@ -126,45 +131,48 @@ final class LatticeCoder: Sendable {
             }
             self.indices = indices
             step = indices.count == count ? 0 : 1
+            perVector = indices.count == count ? 1 : dimension
         }
     }
 
-    /// Walks over the vectors of one call.
-    private struct Walker {
-        private let form: Form
-        private let layout: Layout
-        private let dimension: Int
+    /// Walks over vectors, one at a time: what one call needs.
+    struct Walker {
+        private let coder: LatticeCoder
         private let scratch: LatticeScratch
         private let copy: ByteBuffer
 
-        init(_ coder: LatticeCoder, _ layout: Layout) throws {
-            form = coder.form
-            self.layout = layout
-            dimension = coder.dimension
-            scratch = try LatticeScratch(dimension: dimension)
-            copy = try ByteBuffer(count: 4 * dimension)
+        init(_ coder: LatticeCoder) throws {
+            self.coder = coder
+            scratch = try LatticeScratch(dimension: coder.dimension)
+            copy = try ByteBuffer(count: 4 * coder.dimension)
         }
 
-        /// The steps of one vector of `points`.
+        /// The steps of the vector x, whose first symbol uses state `lane`. `scales`: its scale indices, `step` apart.
         @inline(__always)
-        func record(_ vector: Int, _ points: UnsafeBufferPointer<Int32>, _ recorder: inout StepRecorder) {
-            let x = copy.bytes.baseAddress!.assumingMemoryBound(to: Int32.self)
-            x.update(from: points.baseAddress! + vector * dimension, count: dimension)
+        func record(_ x: UnsafePointer<Int32>, scales: UnsafePointer<UInt8>, step: Int, lane: Int, _ recorder: inout StepRecorder) {
+            let own = copy.bytes.baseAddress!.assumingMemoryBound(to: Int32.self)
+            own.update(from: x, count: coder.dimension)
             recorder.clear()
-            walk(vector, x, &recorder)
+            walk(own, scales: scales, step: step, lane: lane, &recorder)
         }
 
         @inline(__always)
-        func walk<Coder: SymbolCoder>(_ vector: Int, _ x: UnsafeMutablePointer<Int32>, _ coder: inout Coder) {
-            let scales = layout.indices.baseAddress! + (layout.step == 0 ? vector : vector * dimension)
-            let lane = vector * dimension % RANS.lanes
-            switch form {
+        func walk<Coder: SymbolCoder>(_ x: UnsafeMutablePointer<Int32>, scales: UnsafePointer<UInt8>, step: Int, lane: Int, _ symbols: inout Coder) {
+            switch coder.form {
             case .integers(let tables):
-                for i in 0 ..< dimension { x[i] = coder.value(x[i], tables, Int(scales[i * layout.step]), lane: (lane + i) % RANS.lanes) }
+                for i in 0 ..< coder.dimension { x[i] = symbols.value(x[i], tables, Int(scales[i * step]), lane: (lane + i) % RANS.lanes) }
             case .lattice(let model):
-                model.prepare(scales, step: layout.step, scratch)
-                model.walk(x, lane: lane, scratch, &coder)
+                model.prepare(scales, step: step, scratch)
+                model.walk(x, lane: lane, scratch, &symbols)
             }
+        }
+
+        /// Decodes the vector x; what is beyond the coder's limit is refused.
+        @inline(__always)
+        func take(_ x: UnsafeMutablePointer<Int32>, scales: UnsafePointer<UInt8>, step: Int, lane: Int, _ decoder: inout StepDecoder) {
+            x.update(repeating: 0, count: coder.dimension)
+            walk(x, scales: scales, step: step, lane: lane, &decoder)
+            for i in 0 ..< coder.dimension where x[i].magnitude > coder.largest.magnitude { decoder.refuse() }
         }
     }
 }

@@ -54,7 +54,8 @@ final class PatchCheckerboard: Network {
     let qualityMap: [Int]
     private let memory: [ByteBuffer]
 
-    init(_ loader: WeightLoader, _ parameters: JSON) throws {
+    init(_ loader: WeightLoader, _ parameters: JSON, quantizer: String) throws {
+        guard quantizer == "scalar" else { throw CodecError(.badModel, "the model's quantizer '\(quantizer)' is unknown; known is 'scalar'") }
         let h = try Hyperparameters(parameters)
         let (M, N, H, R, K) = (h.latentChannels, h.coreChannels, h.hyperChannels, h.renderChannels, h.knots)
         let patch = Self.colours * Self.patchSide * Self.patchSide

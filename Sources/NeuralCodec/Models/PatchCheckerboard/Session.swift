@@ -72,7 +72,8 @@ extension PatchCheckerboard {
 
         // MARK: Decoder
 
-        func decode(rate: Int, _ decoder: inout RANSDecoder) throws -> UInt32 {
+        func decode(rate: Int, _ payload: UnsafeRawBufferPointer) throws -> UInt32 {
+            var decoder = try RANSDecoder(payload)
             let factors = network.evaluateRates(rate, into: layers.rates)
             var checksum = takeHyperlatents(&decoder)
             clock?.mark(.coding)
@@ -86,6 +87,9 @@ extension PatchCheckerboard {
                 clock?.mark(.coding)
                 try progress.step(0.6 + 0.4 * Double(pass))
             }
+            #if !NEURALCODEC_FUZZING  // hardly any changed file would get beyond
+                try decoder.finish()
+            #endif
             return checksum
         }
 

@@ -26,6 +26,11 @@ struct NetworkParameters {
         return choice
     }
 
+    func text(_ name: String) throws -> String {
+        guard let text = json[name]?.string else { throw CodecError(.badModel, "the model lacks hyperparameter '\(name)'") }
+        return text
+    }
+
     /// A number of channels, bounded so that no product of two of them can overflow or exhaust memory before the shapes are checked.
     func width(_ name: String, multipleOf unit: Int = 16) throws -> Int {
         guard let value = json[name]?.integer, (16...4096).contains(value), value % unit == 0 else {

@@ -18,15 +18,15 @@ final class TransformCoding: Network {
     let medians: UnsafePointer<Float>
     let latentTables, hyperTables: CodingTables
     let thresholds: UnsafePointer<Float>
-    /// Ones and zeros, a value each latent channel: gains and log-scales of a kernel that serves other families too.
-    let ones, zeros: UnsafePointer<Float>
+    let constants: ChannelConstants
+    let quantizer: LatentQuantizer
     /// Pixels on a side of a latent's, and of a hyperlatent's.
     let latentSide = 16
     let padding: Int
     let qualityMap: [Int] = []
     private let memory: [ByteBuffer]
 
-    init(_ loader: WeightLoader, _ parameters: JSON) throws {
+    init(_ loader: WeightLoader, _ parameters: JSON, quantizer: String) throws {
         let parameters = NetworkParameters(parameters)
         let M = try parameters.width("latent_channels")
         latentChannels = M
@@ -39,10 +39,10 @@ final class TransformCoding: Network {
         medians = UnsafePointer(try loader.floats("prior.medians", [hyper?.hyperChannels ?? M]))
         latentTables = hyper == nil ? hyperTables : try .gaussian(loader)
         thresholds = hyper == nil ? try loader.noThresholds() : try loader.thresholds(scales: latentTables.count)
-        let constants = try loader.allocate(Float.self, 2 * M)
-        constants.update(repeating: 1, count: M)
-        (constants + M).update(repeating: 0, count: M)
-        (ones, zeros) = (UnsafePointer(constants), UnsafePointer(constants + M))
+        constants = try ChannelConstants(loader, channels: M)
+        guard hyper != nil || quantizer == "scalar" else { throw CodecError(.badModel, "the model's quantizer is '\(quantizer)', which needs a hyperprior") }
+        let slices = kind == .channelWise || kind == .tcm ? try parameters.slices("slices", of: M) : [M]
+        self.quantizer = try LatentQuantizer(loader, parameters, quantizer, slices: slices)
         padding = try parameters.padding(hasHyperprior: hyper != nil)
         memory = loader.memory
         try loader.checkAllRead()

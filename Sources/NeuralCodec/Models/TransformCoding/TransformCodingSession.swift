@@ -193,6 +193,11 @@ extension TransformCoding {
                 keepSymbols(of: latents)
             }
             trace?.keepLatents(latents, UnsafeBufferPointer(hyperSymbols))
+            if case .basis(let lattice) = network.quantizer {
+                run.spans(latents) { context, span, _ in
+                    lattice.prepare(context, latents.at(span.row, span.start), latents.step, latents.channels, span.count)
+                }
+            }
             try progress.step(1)
         }
 
@@ -211,28 +216,43 @@ extension TransformCoding {
             try stages.runContext(run, coder)
             return CodedSymbols(
                 hyper: UnsafeBufferPointer(hyperSymbols), hyperChannels: network.hyper?.hyperChannels ?? network.latentChannels,
-                latents: UnsafeBufferPointer(start: workspace[plan.symbols], count: plan.symbols.count), indices: workspace[plan.indices])
+                latents: UnsafeBufferPointer(start: workspace[plan.symbols], count: plan.symbols.count), indices: workspace[plan.indices],
+                lattice: network.quantizer.latticeCoder)
         }
 
         // MARK: Decoder
 
-        func decode(rate: Int, _ decoder: inout RANSDecoder) throws -> UInt32 {
-            let symbols = hyperSymbols
-            let channels = network.hyper?.hyperChannels ?? network.latentChannels
-            for start in stride(from: 0, to: symbols.count, by: channels) {
-                decoder.take(channels, network.hyperTables, into: symbols.baseAddress! + start) { $0 }
+        func decode(rate: Int, _ payload: UnsafeRawBufferPointer) throws -> UInt32 {
+            if let lattice = network.quantizer.latticeCoder {
+                let source = try LatticeSource(payload, lattice)
+                let checksum = try decode(.lattice(source), source.takeHyper)
+                try finish(source.finish)
+                return checksum
             }
-            if decoder.isDamaged { throw RANSDecoder.error }
+            let source = try SymbolSource(payload)
+            let checksum = try decode(.words(source), source.takeHyper)
+            try finish(source.finish)
+            return checksum
+        }
+
+        private func finish(_ check: () throws -> Void) throws {
+            #if !NEURALCODEC_FUZZING  // hardly any changed file would get beyond
+                try check()
+            #endif
+        }
+
+        private func decode(_ source: LatentCoder.Source, _ takeHyper: (UnsafeMutableBufferPointer<Int32>, CodingTables, Int) -> Bool) throws -> UInt32 {
+            let symbols = hyperSymbols
+            if takeHyper(symbols, network.hyperTables, network.hyper?.hyperChannels ?? network.latentChannels) { throw RANSDecoder.error }
             let checksum = ncp_crc32c(0, symbols.baseAddress, 4 * symbols.count)
             clock?.mark(.coding)
             rebuildFactorized()
             stages.hyperSynthesise(run)
             try progress.step(0.3)
             let coder = LatentCoder(
-                network, rebuilt: stages.rebuilt, latents: nil, symbols: workspace[plan.symbols], indices: workspace[plan.indices], decoder: decoder,
+                network, rebuilt: stages.rebuilt, latents: nil, symbols: workspace[plan.symbols], indices: workspace[plan.indices], source: source,
                 checksum: checksum, clock: clock)
             try stages.runContext(run, coder)
-            decoder = coder.decoder!
             try progress.step(1)
             return coder.checksum
         }
