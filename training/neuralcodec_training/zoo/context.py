@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Context models: means and scales from the hyperprior and from latents that are already coded, pass by pass.
 
-`prior` is the hyper synthesis' output. `rebuild(mean, where)` codes the latents at `where`, an index into (B, M, H, W), and gives their rebuilt values; it is only asked
-where everything the means depend on has been rebuilt. So one `run` serves encoder, decoder, training and replay.
+`prior` is the hyper synthesis' output. `rebuild(means, scales, where)` codes the latents at `where`, an index into (B, M, H, W), and gives their rebuilt values; it is only asked
+where everything the means depend on has been rebuilt. So one `run` serves encoder, decoder, training and replay. `rate` is a level of vbr.py, or None.
 """
 from typing import NamedTuple
 
@@ -38,9 +38,9 @@ class PriorOnly:
         self.modules = {}
         self.scales_only = h.hyper == "scale"
 
-    def run(self, model, prior, rebuild):
+    def run(self, model, prior, rebuild, rate=None):
         scales, means = (prior, torch.zeros_like(prior)) if self.scales_only else scales_and_means(prior)
-        return Parameters(means, scales, rebuild(means, (ALL, ALL)))
+        return Parameters(means, scales, rebuild(means, scales, (ALL, ALL)))
 
     def parameter_layers(self, model):
         linear = lambda module: [layer for layer in module.modules() if isinstance(layer, (nn.Conv2d, nn.Linear))][-1]
@@ -68,7 +68,9 @@ class Spatial:
     def parameter_layers(self, model):
         return [(model.entropy_parameters[-1], ALL, ALL)]
 
-    def parameters(self, model, prior, context):
+    def parameters(self, model, prior, context, rate):
+        if rate is not None:
+            context = context + rate.context
         return scales_and_means(model.entropy_parameters(torch.cat([prior, context], 1)))
 
 
@@ -83,15 +85,15 @@ class Checkerboard(Spatial):
     sequential = False
     mask = staticmethod(checkerboard_mask)
 
-    def run(self, model, prior, rebuild):
+    def run(self, model, prior, rebuild, rate=None):
         B, _, H, W = prior.shape
         M = model.hyperparameters.latent_channels
         anchor = ((torch.arange(H, device=prior.device)[:, None] + torch.arange(W, device=prior.device)) % 2 == 0)
-        scales1, means1 = self.parameters(model, prior, prior.new_zeros(B, 2 * M, H, W))
-        anchors = torch.where(anchor, rebuild(means1, (ALL, ALL)), prior.new_zeros(()))
-        scales2, means2 = self.parameters(model, prior, model.context_prediction(anchors))
+        scales1, means1 = self.parameters(model, prior, prior.new_zeros(B, 2 * M, H, W), rate)
+        anchors = torch.where(anchor, rebuild(means1, scales1, (ALL, ALL)), prior.new_zeros(()))
+        scales2, means2 = self.parameters(model, prior, model.context_prediction(anchors), rate)
         means, scales = torch.where(anchor, means1, means2), torch.where(anchor, scales1, scales2)
-        return Parameters(means, scales, torch.where(anchor, anchors, rebuild(means2, (ALL, ALL))))
+        return Parameters(means, scales, torch.where(anchor, anchors, rebuild(means2, scales2, (ALL, ALL))))
 
 
 class Autoregressive(Spatial):
@@ -104,7 +106,7 @@ class Autoregressive(Spatial):
     mask = staticmethod(causal_mask)
 
     @torch.no_grad()
-    def run(self, model, prior, rebuild):
+    def run(self, model, prior, rebuild, rate=None):
         B, _, H, W = prior.shape
         M = model.hyperparameters.latent_channels
         padded = prior.new_zeros(B, M, H + 4, W + 4)
@@ -114,13 +116,13 @@ class Autoregressive(Spatial):
             for c in range(W):
                 here = (ALL, ALL, slice(r, r + 1), slice(c, c + 1))
                 context = F.conv2d(padded[:, :, r:r + 5, c:c + 5], weight, bias)
-                scales[here], means[here] = self.parameters(model, prior[here], context)
-                padded[:, :, r + 2:r + 3, c + 2:c + 3] = rebuild(means[here], here)
+                scales[here], means[here] = self.parameters(model, prior[here], context, rate)
+                padded[:, :, r + 2:r + 3, c + 2:c + 3] = rebuild(means[here], scales[here], here)
         return Parameters(means, scales, padded[:, :, 2:-2, 2:-2])
 
-    def at_once(self, model, prior, y_hat):
+    def at_once(self, model, prior, y_hat, rate=None):
         """All positions together, where all rebuilt latents are known (or, in training, replaced by noisy ones)."""
-        scales, means = self.parameters(model, prior, model.context_prediction(y_hat))
+        scales, means = self.parameters(model, prior, model.context_prediction(y_hat), rate)
         return Parameters(means, scales, y_hat)
 
 
@@ -170,13 +172,13 @@ class ChannelWise:
         scale_features, mean_features = features
         return torch.cat([mean_features, *support], 1), torch.cat([scale_features, *support], 1)
 
-    def run(self, model, prior, rebuild):
+    def run(self, model, prior, rebuild, rate=None):
         features = self.supports(model, prior)
         all_means, all_scales, corrected = [], [], []
         for i, channels in enumerate(self.ranges):
             mean_input, scale_input = self.gather(model, i, features, corrected[:self.limit])
             means, scales = model.cc_mean_transforms[i](mean_input), model.cc_scale_transforms[i](scale_input)
-            rebuilt = rebuild(means, (ALL, channels))
+            rebuilt = rebuild(means, scales, (ALL, channels))
             correction = 0.5 * torch.tanh(model.lrp_transforms[i](torch.cat([mean_input, rebuilt], 1)))
             all_means.append(means)
             all_scales.append(scales)
