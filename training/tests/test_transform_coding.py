@@ -34,6 +34,7 @@ NETWORKS = {
     "swint-hyperprior": ("swin", "swin", "none", 16, 32, SWIN),
     "swint-checkerboard": ("swin", "swin", "checkerboard", 16, 32, SWIN),
     "swint-charm": ("swin", "swin", "channel-wise", 16, 32, {**SWIN, "slices": [16, 16], "max_support_slices": 5}),
+    "swint-charm-narrow": ("swin", "swin", "channel-wise-narrow", 16, 32, {**SWIN, "slices": [16, 16], "max_support_slices": 5}),
     "swint-autoregressive": ("swin", "swin", "autoregressive", 16, 32, SWIN),
     "lic-tcm": ("tcm", "tcm", "tcm", 16, 32, {
         "hyper_channels": 16, "depths": [2, 1, 1, 2, 1, 1], "head_channels": [8, 16, 8, 8, 16, 8], "window": 4, "hyper_window": 2, "hyper_head_channels": 8,

@@ -147,6 +147,7 @@ class ChannelWise:
 
     sequential = False
     slice_transform = staticmethod(slice_transform)
+    corrects = True
 
     def __init__(self, h):
         M = h.latent_channels
@@ -159,30 +160,31 @@ class ChannelWise:
         self.slices, self.limit = list(h.slices), h.max_support_slices
         starts = [sum(self.slices[:i]) for i in range(len(self.slices))]
         self.ranges = [slice(start, start + count) for start, count in zip(starts, self.slices)]
-        self.inputs = [M + sum(self.slices[:min(i, self.limit)]) for i in range(len(self.slices))]
+        self.inputs = [self.features(i) + sum(self.slices[:min(i, self.limit)]) for i in range(len(self.slices))]
         each = lambda more: nn.ModuleList(self.slice_transform(i + more * o, o) for i, o in zip(self.inputs, self.slices))
-        self.modules = {"cc_mean_transforms": each(0), "cc_scale_transforms": each(0), "lrp_transforms": each(1)}
+        self.modules = {"cc_mean_transforms": each(0), "cc_scale_transforms": each(0), **({"lrp_transforms": each(1)} if self.corrects else {})}
 
-    def supports(self, model, prior):
-        """(scale features, mean features)"""
-        return scales_and_means(prior)
+    def features(self, i):
+        """Channels of the prior's means, and of its scales, that slice i sees."""
+        return sum(self.slices)
 
     def gather(self, model, i, features, support):
-        """(mean input, scale input) of slice i."""
+        """(mean input, scale input) of slice i, of (scale features, mean features)."""
         scale_features, mean_features = features
         return torch.cat([mean_features, *support], 1), torch.cat([scale_features, *support], 1)
 
     def run(self, model, prior, rebuild, rate=None):
-        features = self.supports(model, prior)
+        features = scales_and_means(prior)
         all_means, all_scales, corrected = [], [], []
         for i, channels in enumerate(self.ranges):
             mean_input, scale_input = self.gather(model, i, features, corrected[:self.limit])
             means, scales = model.cc_mean_transforms[i](mean_input), model.cc_scale_transforms[i](scale_input)
             rebuilt = rebuild(means, scales, (ALL, channels))
-            correction = 0.5 * torch.tanh(model.lrp_transforms[i](torch.cat([mean_input, rebuilt], 1)))
+            if self.corrects:
+                rebuilt = rebuilt + 0.5 * torch.tanh(model.lrp_transforms[i](torch.cat([mean_input, rebuilt], 1)))
             all_means.append(means)
             all_scales.append(scales)
-            corrected.append(rebuilt + correction)
+            corrected.append(rebuilt)
         return Parameters(*(torch.cat(parts, 1) for parts in (all_means, all_scales, corrected)))
 
     def parameter_layers(self, model):
@@ -191,4 +193,28 @@ class ChannelWise:
             yield model.cc_scale_transforms[i][-1], channels, slice(0)
 
 
-CONTEXTS = {"none": PriorOnly, "checkerboard": Checkerboard, "autoregressive": Autoregressive, "channel-wise": ChannelWise}
+def narrow_slice_transform(inputs, outputs):
+    """3x3 convolutions with ReLU between them; for slices of 32 the widths that Zhu et al. used: 64, 64, 85, 106, ... and 32, 32, 42, 53, ..."""
+    first, second = max(2 * outputs, (2 * inputs + 2 * outputs) // 3), max(outputs, (inputs + outputs) // 3)
+    return nn.Sequential(conv(inputs, first, 3, 1), nn.ReLU(), conv(first, second, 3, 1), nn.ReLU(), conv(second, outputs, 3, 1))
+
+
+class NarrowChannelWise(ChannelWise):
+    """The channel-conditional model of SwinT-ChARM (Zhu, Yang & Cohen, ICLR 2022, figure 12): of the prior, slice i sees its own channels only, and nothing is corrected.
+
+        mean input  = cat(mean features of the slice, support)     means  = cc_mean_transforms[i](mean input)
+        scale input = cat(scale features of the slice, support)    scales = cc_scale_transforms[i](scale input)
+        support     = the rebuilt slices 0 ... min(i, max_support_slices) - 1
+    """
+
+    slice_transform = staticmethod(narrow_slice_transform)
+    corrects = False
+
+    def features(self, i):
+        return self.slices[i]
+
+    def gather(self, model, i, features, support):
+        return super().gather(model, i, [f[:, self.ranges[i]] for f in features], support)
+
+
+CONTEXTS = {"none": PriorOnly, "checkerboard": Checkerboard, "autoregressive": Autoregressive, "channel-wise": ChannelWise, "channel-wise-narrow": NarrowChannelWise}
