@@ -4,7 +4,7 @@ import json
 import os
 
 from .checkpoint import load_checkpoint
-from .complexity import receiver_parts, sender_parts
+from .complexity import costs
 from .model_file import read_model, restore_model
 
 
@@ -27,12 +27,14 @@ def run(o):
         for key in ("id", "description", "hash"):
             print(f"{key}: {metadata[key]}")
         print(f"size: {os.path.getsize(o.model)} bytes")
-        print(f"quality map: {','.join(map(str, tensors['quality_map']))}")
+        if "quality_map" in tensors:
+            print(f"quality map: {','.join(map(str, tensors['quality_map']))}")
     else:
         model, saved = load_checkpoint(o.model)
         print(f"step {saved['step']}, {saved['elapsed'] / 60:.1f} minutes")
         print(f"config: {json.dumps(saved['config'])}")
     print(f"architecture: {model.architecture} {json.dumps(model.metadata())}")
     print(f"parameters: {sum(p.numel() for p in model.parameters())}")
-    table("receiver", receiver_parts(model.hyperparameters))
-    table("sender", sender_parts(model.hyperparameters))
+    receiver, sender = costs(model)
+    table("receiver", receiver)
+    table("sender", sender)

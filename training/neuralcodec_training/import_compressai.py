@@ -6,12 +6,13 @@ are made anew from the learned distributions.
 """
 import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 
 from .model_file import write_model
 from .models import TransformCoding
+from .zoo.vbr import STEP_BOUND
 
 WRAPPERS = ("state_dict", "network", "net", "model_state_dict", "model")  # keys under which trainers keep the weights
 PREFIXES = ("module.", "net.", "latent_codec.hyper.", "latent_codec.y.")  # of names: DataParallel's, trainers', CompressAI's nested codecs'
@@ -19,7 +20,8 @@ PREFIXES = ("module.", "net.", "latent_codec.hyper.", "latent_codec.y.")  # of n
 BOTTLENECK = re.compile(r"entropy_bottleneck\._?(matri|bias|factor)(?:x|ces|es|s)?\.?(\d)")
 BOTTLENECK_NAMES = {"matri": "matrices", "bias": "biases", "factor": "factors"}
 DERIVED = re.compile(
-    r"entropy_bottleneck\.(_offset|_quantized_cdf|_cdf_length|target|quantiles|.*bound.*)|(y\.)?gaussian_conditional\..*|.*_reparam\..*|.*\.mask")
+    r"entropy_bottleneck\.(_offset|_quantized_cdf|_cdf_length|target|quantiles|.*bound.*)|(y\.)?gaussian_conditional\..*|.*_reparam\..*|.*\.mask|lower_bound_zqstep\..*|QuantOffset")
+LEVELS_BETWEEN = 4  # a -vbr checkpoint's gains become so many levels each, geometrically spaced
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Source:
     hyper: str
     context: str
     id: str
-    more: dict = field(default_factory=dict)
+    variable_rate: bool = False
     context_first: bool = False  # entropy_parameters takes cat(context, prior), and not, as ours does, cat(prior, context)
 
 
@@ -42,6 +44,9 @@ SOURCES = {
     "mbt2018": Source("balle2018", "mean-scale", "autoregressive", "mbt"),
     "cheng2020-anchor": Source("cheng2020-anchor", "cheng2020", "autoregressive", "cheng"),
     "cheng2020-attn": Source("cheng2020-attn", "cheng2020", "autoregressive", "cheng-at"),
+    "bmshj2018-hyperprior-vbr": Source("balle2018", "scale", "none", "bmshj-hv", variable_rate=True),
+    "mbt2018-mean-vbr": Source("balle2018", "mean-scale", "none", "mbt-mv", variable_rate=True),
+    "mbt2018-vbr": Source("balle2018", "mean-scale", "autoregressive", "mbt-v", variable_rate=True),
     "cheng2020-anchor-checkerboard": Source("cheng2020-anchor", "cheng2020", "checkerboard", "cheng-cb", context_first=True),
 }
 
@@ -109,7 +114,8 @@ def import_model(checkpoint, architecture):
     everything = {current_name(name): t for name, t in state_of(checkpoint).items()}
     state = {name: t.float() for name, t in everything.items() if not DERIVED.fullmatch(name)}
     N, M = widths(state, source.transform)
-    model = TransformCoding(TransformCoding.Hyperparameters(source.transform, source.hyper, source.context, N, M, **source.more))
+    levels = take_levels(state, 2 * M if source.context == "autoregressive" else 0) if source.variable_rate else {}
+    model = TransformCoding(TransformCoding.Hyperparameters(source.transform, source.hyper, source.context, N, M, **levels))
     ours = ("entropy_bottleneck.medians", "scale_table")
     check_fit(state, {name: t for name, t in model.state_dict().items() if name not in ours})
     if source.context_first:
@@ -120,6 +126,41 @@ def import_model(checkpoint, architecture):
     model.entropy_bottleneck.medians.copy_(quantiles[:, 0, 1])
     take_scales(model, everything)
     return model.eval()
+
+
+def perceptron(state, name, values, layers=3):
+    """Linear layers NAME.0, NAME.2, ... with ReLU between them, taken out of the state."""
+    for i in range(layers):
+        weight, bias = (need(state, f"{name}.{2 * i}.{part}") for part in ("weight", "bias"))
+        del state[f"{name}.{2 * i}.weight"], state[f"{name}.{2 * i}.bias"]
+        if weight.shape[1:] != values.shape[1:] or bias.shape != weight.shape[:1]:
+            raise ValueError(f"{name}.{2 * i} of shapes {tuple(weight.shape)} and {tuple(bias.shape)} does not follow on {values.shape[1]} values")
+        values = values @ weight.double().T + bias.double()
+        values = values.relu() if i < layers - 1 else values
+    return values
+
+
+def take_levels(state, context_channels):
+    """Replaces a -vbr checkpoint's gains, and what it computes from them, by their values at each level (zoo/vbr.py); the hyperparameters that go with them."""
+    given = need(state, "Gain").double().abs()
+    del state["Gain"]
+    if given.ndim != 1 or len(given) < 2 or not torch.isfinite(given).all() or not (given[1:] > given[:-1]).all() or given[0] <= 0:
+        raise ValueError("Gain is not a list of positive, ascending gains")
+    position = torch.arange((len(given) - 1) * LEVELS_BETWEEN + 1, dtype=torch.float64) / LEVELS_BETWEEN
+    lower = position.floor().long().clamp(max=len(given) - 2)
+    gains = torch.exp(torch.lerp(given.log()[lower], given.log()[lower + 1], position - lower))
+    gains[::LEVELS_BETWEEN] = given
+    state["vbr.gains"] = gains.float()
+    hyperparameters = {"gain": len(gains)}
+    if "gayn2zqstep.0.weight" in state:
+        steps = torch.nn.functional.softplus(perceptron(state, "gayn2zqstep", (1 / gains)[:, None]))[:, 0]
+        state["vbr.steps"] = steps.clamp(min=STEP_BOUND).float()
+        hyperparameters["variable_step"] = 1
+    if context_channels:
+        weight, bias = need(state, "scale_to_context.weight"), need(state, "scale_to_context.bias")
+        del state["scale_to_context.weight"], state["scale_to_context.bias"]
+        state["vbr.context"] = (gains[:, None] @ weight.double().T + bias.double()).float()
+    return hyperparameters
 
 
 def take_scales(model, everything):

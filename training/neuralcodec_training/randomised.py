@@ -119,7 +119,7 @@ def randomised(model, seed, side=192, pictures=4):
         with refitted(model.h_a, normal, {last_linear(model.h_a): lambda v: (2 * normal(v.shape[:1]), torch.full(v.shape[:1], 3.0))}):
             z = model.hyper_analyse(y)
         fit_prior(model.entropy_bottleneck, channels_first(z))
-        y_hat = fit_parameters(model, normal, y, to_symbols(z - model.medians) + model.medians)
+        y_hat = fit_parameters(model, normal, y, model.round_hyper(z, model.rate())[1])
     with refitted(model.g_s, normal, {last_linear(model.g_s): lambda v: (torch.full(v.shape[:1], 0.5), torch.full(v.shape[:1], 0.2))}):
         model.synthesise(y_hat)
     return model
@@ -136,6 +136,23 @@ def fit_parameters(model, normal, y, z_hat):
         spread = torch.cat([0.3 * scale[scales], 0.5 * deviation[means]])
         cells = layer.weight.shape[0] // len(centre)  # of a pixel shuffle
         targets[layer] = lambda v, goal=(centre.repeat_interleave(cells), spread.repeat_interleave(cells)): goal
+    if model.vbr is not None:
+        fit_levels(model, normal, deviation.mean())
     with refitted(model, normal, targets):
-        model.parameters_of(torch.round(y), z_hat)
-    return model.code_latents(y, z_hat, to_symbols).y_hat
+        model.parameters_of(torch.round(y), z_hat, model.rate())
+    return model.code_latents(y, z_hat, to_symbols, model.rate()).y_hat
+
+
+def fit_levels(model, normal, size):
+    """Offsets of up to about half a symbol, by scale and gain; steps and contexts that differ from level to level."""
+    network, levels = model.QuantABCD, model.vbr
+    network[0].weight[:, 0].div_(size)
+    network[0].weight[:, 1].mul_(2)
+    pairs = torch.stack([normal((4096,)).abs() * size, torch.rand(4096)], -1)
+    found = network(pairs)
+    network[4].weight.mul_(0.15 / found.std())
+    network[4].bias.copy_(0.15 - (found.mean() - network[4].bias) * 0.15 / found.std())
+    if levels.steps is not None:
+        levels.steps.copy_(torch.linspace(2.0, 0.4, len(levels.gains)))
+    if levels.context is not None:
+        levels.context.copy_(0.3 * normal(levels.context.shape))

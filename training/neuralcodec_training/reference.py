@@ -52,24 +52,29 @@ def code(model, x, rate):
 
 
 @torch.no_grad()
-def code_fixed(model, x):
-    """As `code`, of a transform coder at one rate: latents, integer symbols, and what a decoder makes of them. Without a hyperprior there is neither z nor scales."""
+def code_fixed(model, x, rate=65535):
+    """As `code`, of a transform coder: latents, integer symbols, and what a decoder makes of them. `scales` are those that choose a table, in symbol units.
+
+    Without a hyperprior there is neither z nor scales. Networks of one rate do not look at `rate`.
+    """
     y = model.analyse(x)
     if model.hyper is None:
         symbols = to_symbols(y - model.medians)
         return {"y": y, "y_symbols": symbols, "means": model.medians.expand_as(y), "y_hat": symbols + model.medians,
                 "reconstruction": model.synthesise(symbols + model.medians)}
+    level = model.rate(torch.tensor([rate / 65535]))
     z = model.hyper_analyse(y)
-    z_symbols = to_symbols(z - model.medians)
-    means, scales, y_hat = model.code_latents(y, z_symbols + model.medians, to_symbols)
-    return {"y": y, "z": z, "z_symbols": z_symbols, "y_symbols": to_symbols(y - means), "means": means, "scales": scales, "y_hat": y_hat,
-            "reconstruction": model.synthesise(y_hat)}
+    z_symbols, z_hat = model.round_hyper(z, level, to_symbols)
+    means, scales, y_hat = model.code_latents(y, z_hat, to_symbols, level)
+    return {"y": y, "z": z, "z_symbols": z_symbols, "z_hat": z_hat, "y_symbols": model.to_symbols(y, means, level, to_symbols), "means": means,
+            "scales": scales if level is None else scales * level.gain, "y_hat": y_hat, "reconstruction": model.synthesise(y_hat)}
 
 
 @torch.no_grad()
-def ideal_bits(model, values):
+def ideal_bits(model, values, rate=65535):
     """Bits (y, z) of `code_fixed`'s symbols under the model's probabilities, before any table rounds them."""
     if model.hyper is None:
         return float(model.entropy_bottleneck.bits(values["y_hat"]).double().sum()), 0.0
+    level = model.rate(torch.tensor([rate / 65535]))
     y = gaussian_bits(values["y_symbols"].double(), values["scales"].double())
-    return float(y.sum()), float(model.entropy_bottleneck.bits(values["z_symbols"] + model.medians).double().sum())
+    return float(y.sum()), float(model.entropy_bottleneck.bits(values["z_hat"], 1.0 if level is None else level.step).double().sum())

@@ -8,7 +8,7 @@ import torch
 
 from neuralcodec_training import __main__ as main
 from neuralcodec_training.import_compressai import SOURCES, import_model
-from neuralcodec_training.model_file import read_model, restore_model
+from neuralcodec_training.model_file import read_model, restore_model, write_model
 from neuralcodec_training.models import TransformCoding
 from neuralcodec_training.reference import code_fixed, pad
 from neuralcodec_training.synthetic import synthetic_picture
@@ -47,7 +47,7 @@ def made_up(architecture):
     s = SOURCES[architecture]
     N, M = (32, 32) if s.transform.startswith("cheng") else (16, 32)
     torch.manual_seed(len(architecture))
-    model = TransformCoding(TransformCoding.Hyperparameters(s.transform, s.hyper, s.context, N, M, **s.more)).eval()
+    model = TransformCoding(TransformCoding.Hyperparameters(s.transform, s.hyper, s.context, N, M)).eval()
     with torch.no_grad():
         model.entropy_bottleneck.medians.uniform_(-2, 2)
     return model
@@ -62,7 +62,61 @@ WRAPPINGS = {
 }
 
 
-@pytest.mark.parametrize("architecture", SOURCES)
+def linear(*names_and_sizes):
+    torch.manual_seed(4)
+    return {f"{name}.{part}": t for name, i, o in names_and_sizes for part, t in (("weight", torch.randn(o, i)), ("bias", torch.randn(o)))}
+
+
+def variable(architecture, steps):
+    """(model of one rate, state of CompressAI's variable-rate one)"""
+    model = made_up(architecture)
+    state = compressai_state(model, "_matrix{}")
+    state["Gain"] = torch.tensor([0.1, 0.3, 1.0])
+    state.update(linear(("QuantABCD.0", 2, 12), ("QuantABCD.2", 12, 12), ("QuantABCD.4", 12, 1)))
+    if steps:
+        state.update(linear(("gayn2zqstep.0", 1, 10), ("gayn2zqstep.2", 10, 10), ("gayn2zqstep.4", 10, 1)))
+        state["lower_bound_zqstep.bound"] = torch.tensor([0.5])
+    if architecture == "mbt2018":
+        state.update(linear(("scale_to_context", 1, 64)))
+    return model, state
+
+
+@pytest.mark.parametrize("architecture, steps", (("bmshj2018-hyperprior", True), ("mbt2018-mean", True), ("mbt2018-mean", False), ("mbt2018", False)))
+def test_variable_rates(architecture, steps, tmp_path):
+    model, state = variable(architecture, steps)
+    found = import_model({"state_dict": state}, architecture + "-vbr")
+    h = found.hyperparameters
+    assert h.gain == 9 and h.variable_step == (1 if steps else None)
+    gains = found.vbr.gains
+    assert torch.equal(gains[[0, 4, 8]], state["Gain"]) and gains[2].item() == pytest.approx((0.1 * 0.3) ** 0.5) and (gains[1:] > gains[:-1]).all()
+    assert all(torch.equal(found.state_dict()[n], state[n]) for n in state if n.startswith("QuantABCD"))
+    if steps:
+        wide = lambda n, v: v @ state[f"gayn2zqstep.{n}.weight"].T + state[f"gayn2zqstep.{n}.bias"]
+        expected = torch.nn.functional.softplus(wide(4, wide(2, wide(0, 1 / gains[:, None]).relu()).relu()))[:, 0].clamp(min=0.5)
+        torch.testing.assert_close(found.vbr.steps.detach(), expected, rtol=1e-4, atol=1e-5)
+    if architecture == "mbt2018":
+        expected = gains[:, None] * state["scale_to_context.weight"][:, 0] + state["scale_to_context.bias"]
+        torch.testing.assert_close(found.vbr.context.detach(), expected)
+    write_model(str(tmp_path / "model.safetensors"), found, "vbr")
+    tensors, metadata = read_model(str(tmp_path / "model.safetensors"))
+    x = pad(synthetic_picture(64, 64, 1), 64)
+    restored = restore_model(tensors, metadata)
+    for rate in (0, 40000):
+        a, b = code_fixed(restored, x, rate), code_fixed(found, x, rate)
+        assert torch.equal(a["reconstruction"], b["reconstruction"])
+
+
+@pytest.mark.parametrize("spoil, message", (
+    (lambda s: s.pop("Gain"), "Gain"), (lambda s: s["Gain"].neg_().add_(1), "ascending"), (lambda s: s.pop("QuantABCD.2.bias"), "QuantABCD.2.bias"),
+    (lambda s: s.pop("scale_to_context.weight"), "scale_to_context.weight")))
+def test_variable_rates_that_do_not_fit(spoil, message):
+    _, state = variable("mbt2018", False)
+    spoil(state)
+    with pytest.raises(ValueError, match=message):
+        import_model(state, "mbt2018-vbr")
+
+
+@pytest.mark.parametrize("architecture", [n for n in SOURCES if not SOURCES[n].variable_rate])
 def test_round_trip(architecture, tmp_path, monkeypatch, capsys):
     model = made_up(architecture)
     checkpoint, output = str(tmp_path / "checkpoint.pth.tar"), str(tmp_path / "model.safetensors")

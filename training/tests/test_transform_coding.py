@@ -34,11 +34,17 @@ NETWORKS = {
     "swint-hyperprior": ("swin", "swin", "none", 16, 32, SWIN),
     "swint-checkerboard": ("swin", "swin", "checkerboard", 16, 32, SWIN),
     "swint-charm": ("swin", "swin", "channel-wise", 16, 32, {**SWIN, "slices": [16, 16], "max_support_slices": 5}),
+    "swint-charm-narrow": ("swin", "swin", "channel-wise-narrow", 16, 32, {**SWIN, "slices": [16, 16], "max_support_slices": 5}),
     "swint-autoregressive": ("swin", "swin", "autoregressive", 16, 32, SWIN),
     "lic-tcm": ("tcm", "tcm", "tcm", 16, 32, {
         "hyper_channels": 16, "depths": [2, 1, 1, 2, 1, 1], "head_channels": [8, 16, 8, 8, 16, 8], "window": 4, "hyper_window": 2, "hyper_head_channels": 8,
         "attention_channels": 16, "attention_head_channels": 8, "slices": [16, 16], "max_support_slices": 5}),
+    "bmshj2018-hyperprior-vbr": ("balle2018", "scale", "none", 16, 32, {"gain": 5, "variable_step": 1}),
+    "mbt2018-mean-vbr": ("balle2018", "mean-scale", "none", 16, 32, {"gain": 5, "variable_step": 1}),
+    "mbt2018-vbr": ("balle2018", "mean-scale", "autoregressive", 16, 32, {"gain": 5}),
+    "mbt2018-mean-charm-vbr": ("balle2018", "mean-scale", "channel-wise", 16, 32, {"gain": 5, "slices": [16, 16], "max_support_slices": 5}),
 }
+VARIABLE = [name for name, row in NETWORKS.items() if "gain" in row[5]]
 WITH_HYPERPRIOR = [name for name, row in NETWORKS.items() if row[1] != "none"]
 
 
@@ -110,16 +116,16 @@ def test_what_is_known_at_once_equals_what_is_decoded_in_sequence(name, lively):
     model = lively(name)
     with torch.no_grad():
         values = code_fixed(model, picture(model))
-        z_hat = values["z_symbols"] + model.medians
-        replayed = model.replay(values["y_symbols"], z_hat)
-        at_once = model.parameters_of(values["y_symbols"] + values["means"], z_hat)
+        z_hat, rate = values["z_hat"], model.rate()
+        replayed = model.replay(values["y_symbols"], z_hat, rate)
+        at_once = model.parameters_of(model.dequantise(values["y_symbols"], values["means"], replayed.scales, rate), z_hat, rate)
     for found in (replayed, at_once):
         for key in ("means", "scales", "y_hat"):
-            expected = values[key]
+            expected = values[key] if rate is None or key != "scales" else values[key] / rate.gain
             assert (getattr(found, key) - expected).abs().max() < 1e-4 * (1 + expected.abs().max()), key
 
 
-@pytest.mark.parametrize("name", [n for n in WITH_HYPERPRIOR if NETWORKS[n][2] in ("autoregressive", "checkerboard")])
+@pytest.mark.parametrize("name", [n for n in WITH_HYPERPRIOR if NETWORKS[n][2] in ("autoregressive", "checkerboard") and n not in VARIABLE])
 def test_contexts_see_the_past_only(name, lively):
     """A change of one rebuilt latent changes the parameters of later positions, in the coding order, and of no others."""
     model = lively(name)
@@ -197,7 +203,7 @@ def test_model_files(name, half, lively, tmp_path):
     assert metadata["architecture"] == "transform-coding" and metadata["padding"] == f"replicate-{model.stride}"
     values = json.loads(metadata["hyperparameters"])
     assert TransformCoding.Hyperparameters(**values) == model.hyperparameters and None not in values.values()
-    assert "quality_map" not in tensors and not any(k.startswith("entropy_bottleneck") or k == "scale_table" or "mask" in k for k in tensors)
+    assert ("quality_map" in tensors) == (name in VARIABLE) and not any(k.startswith("entropy_bottleneck") or k == "scale_table" or "mask" in k for k in tensors)
     weight = tensors[[k for k in tensors if k.startswith("g_a.") and tensors[k].ndim == 4][0]]
     assert weight.dtype == (np.float16 if half else np.float32)
     if "context_prediction.weight" in tensors:
@@ -249,6 +255,47 @@ def test_a_step_of_training(name, lively):
         optimizer.step()
         losses.append(loss.item())
     assert all(map(math.isfinite, losses)) and losses[-1] < losses[0]
+
+
+@pytest.mark.parametrize("name", VARIABLE)
+def test_levels(name, lively):
+    """The rate parameter picks a level; gains, steps and offsets do what they should."""
+    model = lively(name)
+    levels, L = model.vbr, model.hyperparameters.gain
+    parameters = torch.arange(0, 65536)
+    found = levels.level(parameters.double() / 65535)
+    assert torch.equal(found, (parameters * (L - 1) + 32767) // 65535) and found[0] == 0 and found[-1] == L - 1 and len(found.unique()) == L
+    x = picture(model)
+    low, high = (code_fixed(model, x, r) for r in (0, 65535))
+    assert low["y_symbols"].abs().sum() < 0.5 * high["y_symbols"].abs().sum()
+    bits = [sum(ideal_bits(model, code_fixed(model, x, r), r)) for r in (0, 30000, 65535)]
+    assert bits[0] < bits[1] < bits[2]
+    rate = model.rate(torch.zeros(1))
+    plain = low["y_symbols"] * rate.inverse + low["means"]
+    moved = (low["y_hat"] - plain) * rate.gain
+    if NETWORKS[name][2] != "channel-wise":  # which corrects them further
+        assert (moved[low["y_symbols"] == 0] == 0).all() and 0.02 < moved[low["y_symbols"] != 0].abs().mean() < 1
+    if levels.steps is not None:
+        step = rate.step.item()
+        assert step == 2.0 and ((low["z_hat"] - low["z"]).abs() <= step / 2 + 1e-4).all()
+        assert levels.step_values()[-1] == 0.5
+
+
+@pytest.mark.parametrize("name", [n for n in VARIABLE if "variable_step" in NETWORKS[n][5]])
+def test_prior_tables_of_levels(name, lively):
+    model = lively(name)
+    tables, L = model.coding_tables(), model.hyperparameters.gain
+    Z = model.hyper.channels
+    assert tables["prior.offsets"].shape == tables["prior.lengths"].shape == (L, Z)
+    rows = np.split(tables["prior.frequencies"].astype(np.int64), np.cumsum(tables["prior.lengths"].ravel() + 1)[:-1])
+    assert len(rows) == L * Z and all(row.sum() == TOTAL for row in rows)
+    medians = model.entropy_bottleneck.medians
+    for level, c in ((0, 3), (L - 1, 5)):
+        step, first, length = model.vbr.step_values()[level].item(), tables["prior.offsets"][level, c], tables["prior.lengths"][level, c]
+        v = medians[None, :, None, None] + step * torch.arange(first, first + length)
+        p = 2.0 ** -model.entropy_bottleneck.bits(v.expand(1, Z, 1, length), step)[0, c, 0].detach().double().numpy()
+        row = rows[level * Z + c]
+        assert abs((p * (np.log2(p) - np.log2(row[:-1] / TOTAL))).sum()) < 5e-3
 
 
 def test_noise_and_rounding_agree_in_rate(lively):

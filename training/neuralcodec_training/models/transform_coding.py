@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Published transform coders at one rate: a transform, a hyperprior and a context model, combined as hyperparameters say.
+"""Published transform coders: a transform, a hyperprior and a context model, combined as hyperparameters say.
 
     x --g_a--> y --round(y - mean)--> symbols --+ mean--> y_hat --g_s--> x_hat
                |               ^
                '--h_a--> z --round(z - median)--> z_hat --h_s--> prior --context model--> means, scales
 
 Pictures go in as [0, 1], without an offset. Latents are at 1/16, hyperlatents at 1/64 resolution. Without a hyperprior ("none") the latents themselves are coded with the
-factorized prior, around its medians. Tensors have CompressAI's names, so that its checkpoints fit.
+factorized prior, around its medians. Tensors have CompressAI's names, so that its checkpoints fit. A network has one rate, or the levels of zoo/vbr.py.
 """
 import math
 from dataclasses import asdict, dataclass
@@ -23,6 +23,7 @@ from ..zoo.context import CONTEXTS, Parameters
 from ..zoo.hyper import HYPERS
 from ..zoo.layers import MaskedConv2d
 from ..zoo.transforms import TRANSFORMS
+from ..zoo.vbr import Levels, offset_network, with_offsets
 from .coded import Coded
 
 TRANSFORMS = {**TRANSFORMS, "swin": swin.swin_transform, "tcm": tcm.tcm_transform}
@@ -52,6 +53,8 @@ class Hyperparameters:
     hyper_head_channels: int = None
     attention_channels: int = None
     attention_head_channels: int = None
+    gain: int = None  # levels of a variable rate; variable_step: 1 where hyperlatents have steps too (zoo/vbr.py)
+    variable_step: int = None
 
 
 def choose(table, name, what):
@@ -64,7 +67,7 @@ class TransformCoding(nn.Module):
     architecture = "transform-coding"
     Hyperparameters = Hyperparameters
     half_weights = False  # in model files, unless asked for
-    rates = (0.0,)  # the rate parameters worth a report: there is one rate
+    rates = (0.0,)  # the rate parameters that reports look at
 
     def __init__(self, hyperparameters=None):
         super().__init__()
@@ -83,6 +86,13 @@ class TransformCoding(nn.Module):
         for name, module in modules.items():
             self.add_module(name, module)
         self.entropy_bottleneck = EntropyBottleneck(coded)
+        self.vbr = None
+        if h.gain:
+            if self.hyper is None:
+                raise ValueError("a variable rate needs a hyperprior")
+            self.vbr = Levels(h.gain, h.variable_step, 2 * h.latent_channels if "context_prediction" in modules else 0)
+            self.QuantABCD = offset_network()
+            self.rates = tuple(i / 5 for i in range(6))
         self.register_buffer("scale_table", torch.from_numpy(published_scales()).float())
         self.stride = math.lcm(64 if self.hyper else 16, swin.side(h), tcm.side(h))
 
@@ -110,21 +120,41 @@ class TransformCoding(nn.Module):
     def medians(self):
         return self.entropy_bottleneck.medians[None, :, None, None]
 
-    def code_latents(self, y, z_hat, quantise=torch.round):
+    def rate(self, r=None):
+        """What rate parameters r (B) in [0, 1] stand for; None in a network of one rate. Without r, the highest."""
+        return self.vbr(torch.ones(1) if r is None else r) if self.vbr is not None else None
+
+    def round_hyper(self, z, rate=None, quantise=torch.round):
+        """(symbols, z_hat)"""
+        step = 1.0 if rate is None else rate.step
+        symbols = quantise((z - self.medians) / step)
+        return symbols, symbols * step + self.medians
+
+    def dequantise(self, symbols, means, scales, rate=None):
+        """Rebuilt latents, as contexts and synthesis take them."""
+        return symbols + means if rate is None else with_offsets(self.QuantABCD, symbols, scales, rate) * rate.inverse + means
+
+    def to_symbols(self, y, means, rate=None, quantise=torch.round):
+        return quantise(y - means if rate is None else (y - means) * rate.gain)
+
+    def code_latents(self, y, z_hat, quantise=torch.round, rate=None):
         """Parameters of y coded as an encoder does it, every value from what a decoder has by then."""
-        return self.context.run(self, self.hyper_synthesise(z_hat), lambda mean, where: quantise(y[where] - mean) + mean)
+        rebuild = lambda means, scales, where: self.dequantise(self.to_symbols(y[where], means, rate, quantise), means, scales, rate)
+        return self.context.run(self, self.hyper_synthesise(z_hat), rebuild, rate)
 
-    def replay(self, symbols, z_hat):
+    def replay(self, symbols, z_hat, rate=None):
         """Parameters of given symbols: what a decoder computes."""
-        return self.context.run(self, self.hyper_synthesise(z_hat), lambda mean, where: symbols[where] + mean)
+        return self.context.run(self, self.hyper_synthesise(z_hat), lambda means, scales, where: self.dequantise(symbols[where], means, scales, rate), rate)
 
-    def parameters_of(self, y_hat, z_hat):
-        """Parameters where the rebuilt latents (symbols + means) are given, all positions at once."""
+    def parameters_of(self, y_hat, z_hat, rate=None):
+        """Parameters where the rebuilt latents (of `dequantise`) are given, all positions at once."""
         prior = self.hyper_synthesise(z_hat)
-        return self.context.at_once(self, prior, y_hat) if self.context.sequential else self.context.run(self, prior, lambda mean, where: y_hat[where])
+        if self.context.sequential:
+            return self.context.at_once(self, prior, y_hat, rate)
+        return self.context.run(self, prior, lambda means, scales, where: y_hat[where], rate)
 
     def forward(self, x, r=None, rounded=False):
-        """x (B, 3, H, W) in [0, 1], sides multiples of `stride`; r is not used: there is one rate.
+        """x (B, 3, H, W) in [0, 1], sides multiples of `stride`; r (B) in [0, 1], of no meaning to a network of one rate.
 
         Training estimates the rate with uniform noise, and lets a sequential context see noisy latents; `rounded` codes step by step as an encoder does.
         """
@@ -132,16 +162,18 @@ class TransformCoding(nn.Module):
         y = self.analyse(x).float()
         if self.hyper is None:
             return self.forward_factorized(y, noisy)
+        rate = self.rate(r)
+        gain, step = (1.0, 1.0) if rate is None else (rate.gain, rate.step)
         z = self.hyper_analyse(y).float()
-        z_hat = ste_round(z - self.medians) + self.medians
-        z_bits = self.entropy_bottleneck.bits(noisy(z - self.medians) + self.medians)
+        _, z_hat = self.round_hyper(z, rate, ste_round)
+        z_bits = self.entropy_bottleneck.bits(noisy((z - self.medians) / step) * step + self.medians, step)
         if self.context.sequential and not rounded:
-            means, scales, _ = self.parameters_of(noisy(y), z_hat)
-            y_hat = ste_round(y - means) + means
+            means, scales, _ = self.parameters_of(noisy(y * gain) / gain, z_hat, rate)
+            y_hat = self.dequantise(self.to_symbols(y, means, rate, ste_round), means, scales, rate)
         else:
-            means, scales, y_hat = self.code_latents(y, z_hat, ste_round)
-        means, scales = means.float(), lower_bound(scales.float(), SCALE_BOUND)
-        return Coded(self.synthesise(y_hat), gaussian_bits(noisy(y - means), scales), z_bits, (y - means) / scales)
+            means, scales, y_hat = self.code_latents(y, z_hat, ste_round, rate)
+        means, scales = means.float(), lower_bound(scales.float() * gain, SCALE_BOUND)
+        return Coded(self.synthesise(y_hat), gaussian_bits(noisy((y - means) * gain), scales), z_bits, (y - means) * gain / scales)
 
     def forward_factorized(self, y, noisy):
         d = y - self.medians
@@ -158,10 +190,20 @@ class TransformCoding(nn.Module):
     def file_weights(self, complete=True):
         """Name -> tensor. Of masked convolutions the masked taps are zero; of the factorized prior the file holds tables and medians only."""
         masked = {name + ".weight": module.masked_weight() for name, module in self.named_modules() if isinstance(module, MaskedConv2d)}
-        return {name: masked.get(name, t) for name, t in self.state_dict().items() if not name.startswith("entropy_bottleneck.") and name != "scale_table"}
+        weights = {name: masked.get(name, t) for name, t in self.state_dict().items() if not name.startswith("entropy_bottleneck.") and name != "scale_table"}
+        if "vbr.steps" in weights:
+            weights["vbr.steps"] = self.vbr.step_values()
+        return weights
 
     def coding_tables(self):
-        tables = {"prior.medians": self.entropy_bottleneck.medians.cpu().float().numpy(), **prior_tables(self.entropy_bottleneck.tails())}
+        """Name -> array. With variable steps, prior.offsets and prior.lengths are (levels, channels), and prior.frequencies go level by level."""
+        variable = self.vbr is not None and self.vbr.steps is not None
+        widths = self.vbr.step_values().tolist() if variable else [1.0]
+        tables = prior_tables(tails for width in widths for tails in self.entropy_bottleneck.tails(width))
+        if variable:
+            for name in ("prior.offsets", "prior.lengths"):
+                tables[name] = tables[name].reshape(len(widths), -1)
+        tables["prior.medians"] = self.entropy_bottleneck.medians.cpu().float().numpy()
         return {**tables, **next_scale_tables(self.scale_table.cpu().numpy())} if self.hyper else tables
 
     def load_file(self, tensors):

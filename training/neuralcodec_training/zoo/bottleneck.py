@@ -38,11 +38,11 @@ class EntropyBottleneck(nn.Module):
                 v = v + torch.tanh(self.factors[k]) * torch.tanh(v)
         return v
 
-    def bits(self, v):
-        """Bits of values v (B, C, H, W), each standing for the unit cell around it."""
+    def bits(self, v, width=1.0):
+        """Bits of values v (B, C, H, W), each standing for the cell of that width around it (or widths (B, 1, 1, 1))."""
         with torch.autocast(v.device.type, enabled=False):
-            flat = v.float().transpose(0, 1).flatten(1)[:, None]
-            lower, upper = self.logits(flat - 0.5), self.logits(flat + 0.5)
+            flat = lambda v: v.float().transpose(0, 1).flatten(1)[:, None]
+            lower, upper = self.logits(flat(v - 0.5 * width)), self.logits(flat(v + 0.5 * width))
             sign = torch.where(lower + upper > 0, -1.0, 1.0)  # the side where the tails do not cancel
             p = (torch.sigmoid(sign * upper) - torch.sigmoid(sign * lower)).abs()
             bits = -torch.log2(lower_bound(p, LIKELIHOOD_BOUND))
@@ -50,8 +50,8 @@ class EntropyBottleneck(nn.Module):
         return bits.view(C, B, H, W).transpose(0, 1)
 
     @torch.no_grad()
-    def tails(self):
-        """For each channel P(v - median < e) and P(v - median > e) at the edges e of the coding tables, in binary64."""
+    def tails(self, width=1.0):
+        """For each channel P(v - median < e width) and P(v - median > e width) at the edges e of the coding tables, in binary64."""
         exact = copy.deepcopy(self).cpu().double()
-        g = exact.logits(torch.from_numpy(PRIOR_EDGES) + exact.medians[:, None, None])[:, 0]
+        g = exact.logits(torch.from_numpy(PRIOR_EDGES) * width + exact.medians[:, None, None])[:, 0]
         return zip(torch.sigmoid(g).numpy(), torch.sigmoid(-g).numpy())

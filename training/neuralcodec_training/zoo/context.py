@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Context models: means and scales from the hyperprior and from latents that are already coded, pass by pass.
 
-`prior` is the hyper synthesis' output. `rebuild(mean, where)` codes the latents at `where`, an index into (B, M, H, W), and gives their rebuilt values; it is only asked
-where everything the means depend on has been rebuilt. So one `run` serves encoder, decoder, training and replay.
+`prior` is the hyper synthesis' output. `rebuild(means, scales, where)` codes the latents at `where`, an index into (B, M, H, W), and gives their rebuilt values; it is only asked
+where everything the means depend on has been rebuilt. So one `run` serves encoder, decoder, training and replay. `rate` is a level of vbr.py, or None.
 """
 from typing import NamedTuple
 
@@ -38,9 +38,9 @@ class PriorOnly:
         self.modules = {}
         self.scales_only = h.hyper == "scale"
 
-    def run(self, model, prior, rebuild):
+    def run(self, model, prior, rebuild, rate=None):
         scales, means = (prior, torch.zeros_like(prior)) if self.scales_only else scales_and_means(prior)
-        return Parameters(means, scales, rebuild(means, (ALL, ALL)))
+        return Parameters(means, scales, rebuild(means, scales, (ALL, ALL)))
 
     def parameter_layers(self, model):
         linear = lambda module: [layer for layer in module.modules() if isinstance(layer, (nn.Conv2d, nn.Linear))][-1]
@@ -68,7 +68,9 @@ class Spatial:
     def parameter_layers(self, model):
         return [(model.entropy_parameters[-1], ALL, ALL)]
 
-    def parameters(self, model, prior, context):
+    def parameters(self, model, prior, context, rate):
+        if rate is not None:
+            context = context + rate.context
         return scales_and_means(model.entropy_parameters(torch.cat([prior, context], 1)))
 
 
@@ -83,15 +85,15 @@ class Checkerboard(Spatial):
     sequential = False
     mask = staticmethod(checkerboard_mask)
 
-    def run(self, model, prior, rebuild):
+    def run(self, model, prior, rebuild, rate=None):
         B, _, H, W = prior.shape
         M = model.hyperparameters.latent_channels
         anchor = ((torch.arange(H, device=prior.device)[:, None] + torch.arange(W, device=prior.device)) % 2 == 0)
-        scales1, means1 = self.parameters(model, prior, prior.new_zeros(B, 2 * M, H, W))
-        anchors = torch.where(anchor, rebuild(means1, (ALL, ALL)), prior.new_zeros(()))
-        scales2, means2 = self.parameters(model, prior, model.context_prediction(anchors))
+        scales1, means1 = self.parameters(model, prior, prior.new_zeros(B, 2 * M, H, W), rate)
+        anchors = torch.where(anchor, rebuild(means1, scales1, (ALL, ALL)), prior.new_zeros(()))
+        scales2, means2 = self.parameters(model, prior, model.context_prediction(anchors), rate)
         means, scales = torch.where(anchor, means1, means2), torch.where(anchor, scales1, scales2)
-        return Parameters(means, scales, torch.where(anchor, anchors, rebuild(means2, (ALL, ALL))))
+        return Parameters(means, scales, torch.where(anchor, anchors, rebuild(means2, scales2, (ALL, ALL))))
 
 
 class Autoregressive(Spatial):
@@ -104,7 +106,7 @@ class Autoregressive(Spatial):
     mask = staticmethod(causal_mask)
 
     @torch.no_grad()
-    def run(self, model, prior, rebuild):
+    def run(self, model, prior, rebuild, rate=None):
         B, _, H, W = prior.shape
         M = model.hyperparameters.latent_channels
         padded = prior.new_zeros(B, M, H + 4, W + 4)
@@ -114,13 +116,13 @@ class Autoregressive(Spatial):
             for c in range(W):
                 here = (ALL, ALL, slice(r, r + 1), slice(c, c + 1))
                 context = F.conv2d(padded[:, :, r:r + 5, c:c + 5], weight, bias)
-                scales[here], means[here] = self.parameters(model, prior[here], context)
-                padded[:, :, r + 2:r + 3, c + 2:c + 3] = rebuild(means[here], here)
+                scales[here], means[here] = self.parameters(model, prior[here], context, rate)
+                padded[:, :, r + 2:r + 3, c + 2:c + 3] = rebuild(means[here], scales[here], here)
         return Parameters(means, scales, padded[:, :, 2:-2, 2:-2])
 
-    def at_once(self, model, prior, y_hat):
+    def at_once(self, model, prior, y_hat, rate=None):
         """All positions together, where all rebuilt latents are known (or, in training, replaced by noisy ones)."""
-        scales, means = self.parameters(model, prior, model.context_prediction(y_hat))
+        scales, means = self.parameters(model, prior, model.context_prediction(y_hat), rate)
         return Parameters(means, scales, y_hat)
 
 
@@ -145,6 +147,7 @@ class ChannelWise:
 
     sequential = False
     slice_transform = staticmethod(slice_transform)
+    corrects = True
 
     def __init__(self, h):
         M = h.latent_channels
@@ -157,30 +160,31 @@ class ChannelWise:
         self.slices, self.limit = list(h.slices), h.max_support_slices
         starts = [sum(self.slices[:i]) for i in range(len(self.slices))]
         self.ranges = [slice(start, start + count) for start, count in zip(starts, self.slices)]
-        self.inputs = [M + sum(self.slices[:min(i, self.limit)]) for i in range(len(self.slices))]
+        self.inputs = [self.features(i) + sum(self.slices[:min(i, self.limit)]) for i in range(len(self.slices))]
         each = lambda more: nn.ModuleList(self.slice_transform(i + more * o, o) for i, o in zip(self.inputs, self.slices))
-        self.modules = {"cc_mean_transforms": each(0), "cc_scale_transforms": each(0), "lrp_transforms": each(1)}
+        self.modules = {"cc_mean_transforms": each(0), "cc_scale_transforms": each(0), **({"lrp_transforms": each(1)} if self.corrects else {})}
 
-    def supports(self, model, prior):
-        """(scale features, mean features)"""
-        return scales_and_means(prior)
+    def features(self, i):
+        """Channels of the prior's means, and of its scales, that slice i sees."""
+        return sum(self.slices)
 
     def gather(self, model, i, features, support):
-        """(mean input, scale input) of slice i."""
+        """(mean input, scale input) of slice i, of (scale features, mean features)."""
         scale_features, mean_features = features
         return torch.cat([mean_features, *support], 1), torch.cat([scale_features, *support], 1)
 
-    def run(self, model, prior, rebuild):
-        features = self.supports(model, prior)
+    def run(self, model, prior, rebuild, rate=None):
+        features = scales_and_means(prior)
         all_means, all_scales, corrected = [], [], []
         for i, channels in enumerate(self.ranges):
             mean_input, scale_input = self.gather(model, i, features, corrected[:self.limit])
             means, scales = model.cc_mean_transforms[i](mean_input), model.cc_scale_transforms[i](scale_input)
-            rebuilt = rebuild(means, (ALL, channels))
-            correction = 0.5 * torch.tanh(model.lrp_transforms[i](torch.cat([mean_input, rebuilt], 1)))
+            rebuilt = rebuild(means, scales, (ALL, channels))
+            if self.corrects:
+                rebuilt = rebuilt + 0.5 * torch.tanh(model.lrp_transforms[i](torch.cat([mean_input, rebuilt], 1)))
             all_means.append(means)
             all_scales.append(scales)
-            corrected.append(rebuilt + correction)
+            corrected.append(rebuilt)
         return Parameters(*(torch.cat(parts, 1) for parts in (all_means, all_scales, corrected)))
 
     def parameter_layers(self, model):
@@ -189,4 +193,28 @@ class ChannelWise:
             yield model.cc_scale_transforms[i][-1], channels, slice(0)
 
 
-CONTEXTS = {"none": PriorOnly, "checkerboard": Checkerboard, "autoregressive": Autoregressive, "channel-wise": ChannelWise}
+def narrow_slice_transform(inputs, outputs):
+    """3x3 convolutions with ReLU between them; for slices of 32 the widths that Zhu et al. used: 64, 64, 85, 106, ... and 32, 32, 42, 53, ..."""
+    first, second = max(2 * outputs, (2 * inputs + 2 * outputs) // 3), max(outputs, (inputs + outputs) // 3)
+    return nn.Sequential(conv(inputs, first, 3, 1), nn.ReLU(), conv(first, second, 3, 1), nn.ReLU(), conv(second, outputs, 3, 1))
+
+
+class NarrowChannelWise(ChannelWise):
+    """The channel-conditional model of SwinT-ChARM (Zhu, Yang & Cohen, ICLR 2022, figure 12): of the prior, slice i sees its own channels only, and nothing is corrected.
+
+        mean input  = cat(mean features of the slice, support)     means  = cc_mean_transforms[i](mean input)
+        scale input = cat(scale features of the slice, support)    scales = cc_scale_transforms[i](scale input)
+        support     = the rebuilt slices 0 ... min(i, max_support_slices) - 1
+    """
+
+    slice_transform = staticmethod(narrow_slice_transform)
+    corrects = False
+
+    def features(self, i):
+        return self.slices[i]
+
+    def gather(self, model, i, features, support):
+        return super().gather(model, i, [f[:, self.ranges[i]] for f in features], support)
+
+
+CONTEXTS = {"none": PriorOnly, "checkerboard": Checkerboard, "autoregressive": Autoregressive, "channel-wise": ChannelWise, "channel-wise-narrow": NarrowChannelWise}
