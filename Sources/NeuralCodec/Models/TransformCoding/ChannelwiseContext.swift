@@ -10,51 +10,55 @@ struct ChannelwiseContext: ContextModel {
     let mostSupport: Int
     /// For each slice: of means, of scales, and of the residual; three convolutions with the activation between them.
     let means, scales, residuals: [[DenseConvolution]]
-    let activation: nck_activation
     /// For each slice: what means and scales see goes through these first; empty without.
     let meanAttention, scaleAttention: [SwinAttention]
     let latentChannels: Int
     /// A half for each channel of the widest slice: the residual is half a tanh.
     private let halves: UnsafePointer<Float>
 
+    private let variant: Variant
+
     /// What the authors of the slices' networks chose.
     struct Variant {
         let kernelSizes: [Int]
         let activation: nck_activation
+        /// Of the hidden layers, for a number of inputs and of outputs.
+        let widths: @Sendable (_ inputs: Int, _ outputs: Int) -> [Int]
+        /// A slice sees its own channels of the prior only, and nothing is added to it.
+        var isNarrow = false
         /// Of the attention before the networks: its channels, those of its heads, and the side of its windows.
         var attention: (inner: Int, headChannels: Int, window: Int)?
 
         /// Minnen and Singh (2020).
-        static let plain = Variant(kernelSizes: [5, 5, 3], activation: .relu)
+        static let plain = Variant(kernelSizes: [5, 5, 3], activation: .relu, widths: { _, _ in [224, 128] })
+        /// Zhu, Yang and Cohen (ICLR 2022).
+        static let narrow = Variant(
+            kernelSizes: [3, 3, 3], activation: .relu, widths: { [max(2 * $1, (2 * $0 + 2 * $1) / 3), max($1, ($0 + $1) / 3)] }, isNarrow: true)
         /// Liu et al. (CVPR 2023).
         static func attending(inner: Int, headChannels: Int, window: Int) -> Variant {
-            Variant(kernelSizes: [3, 3, 3], activation: .gelu, attention: (inner, headChannels, window))
+            Variant(kernelSizes: [3, 3, 3], activation: .gelu, widths: { _, _ in [224, 128] }, attention: (inner, headChannels, window))
         }
     }
-
-    /// Widths of the hidden layers of a slice's networks.
-    static let widths = [224, 128]
 
     /// Tensors cc_mean_transforms.S.*, cc_scale_transforms.S.*, lrp_transforms.S.*, and with attention atten_mean.S.0.*, atten_scale.S.0.*
     init(_ loader: WeightLoader, slices: [Int], mostSupport: Int, _ variant: Variant) throws {
         self.slices = slices
         self.mostSupport = mostSupport
-        activation = variant.activation
+        self.variant = variant
         latentChannels = slices.reduce(0, +)
         let M = latentChannels
         func stack(_ name: String, _ inputs: Int, _ outputs: Int) throws -> [DenseConvolution] {
-            let widths = [inputs] + Self.widths + [outputs]
+            let widths = [inputs] + variant.widths(inputs, outputs) + [outputs]
             return try variant.kernelSizes.enumerated().map { try loader.dense("\(name).\(2 * $0)", widths[$0], widths[$0 + 1], kernelSize: $1) }
         }
-        let support = { (slice: Int) in M + slices.prefix(min(slice, mostSupport)).reduce(0, +) }
-        means = try slices.indices.map { try stack("cc_mean_transforms.\($0)", support($0), slices[$0]) }
-        scales = try slices.indices.map { try stack("cc_scale_transforms.\($0)", support($0), slices[$0]) }
-        residuals = try slices.indices.map { try stack("lrp_transforms.\($0)", support($0) + slices[$0], slices[$0]) }
+        let inputs = slices.indices.map { (variant.isNarrow ? slices[$0] : M) + slices.prefix(min($0, mostSupport)).reduce(0, +) }
+        means = try slices.indices.map { try stack("cc_mean_transforms.\($0)", inputs[$0], slices[$0]) }
+        scales = try slices.indices.map { try stack("cc_scale_transforms.\($0)", inputs[$0], slices[$0]) }
+        residuals = variant.isNarrow ? [] : try slices.indices.map { try stack("lrp_transforms.\($0)", inputs[$0] + slices[$0], slices[$0]) }
         func attentions(_ name: String) throws -> [SwinAttention] {
             guard let attention = variant.attention else { return [] }
             return try slices.indices.map {
-                try loader.swinAttention(
-                    "\(name).\($0).0", support($0), inner: attention.inner, headChannels: attention.headChannels, window: attention.window)
+                try loader.swinAttention("\(name).\($0).0", inputs[$0], inner: attention.inner, headChannels: attention.headChannels, window: attention.window)
             }
         }
         (meanAttention, scaleAttention) = (try attentions("atten_mean"), try attentions("atten_scale"))
@@ -67,34 +71,37 @@ struct ChannelwiseContext: ContextModel {
     var priorChannels: Int { 2 * latentChannels }
 
     func run(_ run: LayerRun, prior: FeatureMap, rebuilt: FeatureMap, _ coder: LatentCoder) throws {
-        let (M, halo) = (latentChannels, means[0][0].taps.reach)
-        let supported = slices.prefix(mostSupport).reduce(0, +)
-        // What means see: their part of the prior, the first slices, and where these are full the slice at hand; what scales see, alike.
-        let ofMeans = run.map(MapShape(rows: prior.rows, columns: prior.columns, channels: M + supported + (slices.dropFirst(mostSupport).max() ?? 0)), halo: halo)
-        let ofScales = run.map(MapShape(rows: prior.rows, columns: prior.columns, channels: M + supported), halo: halo)
-        run.copy(prior, from: 0, to: ofMeans, at: 0, M)
-        run.copy(prior, from: M, to: ofScales, at: 0, M)
         var first = 0
         for (index, channels) in slices.enumerated() {
-            let seen = M + min(first, supported)
-            try run.temporarily {
-                var (meanInput, scaleInput) = (ofMeans, ofScales)
-                if !meanAttention.isEmpty {
-                    // Room for the slice behind what has been attended to.
-                    meanInput = run.map(MapShape(rows: prior.rows, columns: prior.columns, channels: seen + channels), halo: halo)
-                    run.temporarily { meanAttention[index].apply(run, ofMeans, to: meanInput) }
-                    scaleInput = run.chain([scaleAttention[index]], ofScales, halo: halo)
-                }
-                try run.temporarily { try code(run, coder, index, first, run.chain(stack(means[index]), meanInput), run.chain(stack(scales[index]), scaleInput)) }
-                run.copy(rebuilt, from: first, to: meanInput, at: seen, channels)
-                run.temporarily { correct(run, run.chain(stack(residuals[index]), meanInput), rebuilt, first, channels) }
-            }
-            if first < supported {
-                run.copy(rebuilt, from: first, to: ofMeans, at: seen, channels)
-                run.copy(rebuilt, from: first, to: ofScales, at: seen, channels)
-            }
+            try run.temporarily { try self.run(run, prior, rebuilt, coder, index, first) }
             first += channels
         }
+    }
+
+    /// The slice that begins with channel `first`.
+    private func run(_ run: LayerRun, _ prior: FeatureMap, _ rebuilt: FeatureMap, _ coder: LatentCoder, _ index: Int, _ first: Int) throws {
+        let (channels, halo) = (slices[index], means[index][0].taps.reach)
+        let seen = means[index][0].inputChannels
+        // Behind what the networks of means see there is room for the slice, which the residual's network sees too.
+        let room = variant.isNarrow ? 0 : channels
+        func input(feature: Int, room: Int) -> FeatureMap {
+            let own = variant.isNarrow ? first ..< first + channels : 0 ..< latentChannels
+            let map = run.map(MapShape(rows: prior.rows, columns: prior.columns, channels: seen + room), halo: halo)
+            run.copy(prior, from: feature + own.lowerBound, to: map, at: 0, own.count)
+            run.copy(rebuilt, from: 0, to: map, at: own.count, seen - own.count)
+            return map
+        }
+        var meanInput = input(feature: 0, room: room)
+        var scaleInput = input(feature: latentChannels, room: 0)
+        if !meanAttention.isEmpty {
+            let attended = run.map(meanInput.shape, halo: halo)
+            run.temporarily { meanAttention[index].apply(run, meanInput, to: attended) }
+            (meanInput, scaleInput) = (attended, run.chain([scaleAttention[index]], scaleInput, halo: halo))
+        }
+        try run.temporarily { try code(run, coder, index, first, run.chain(stack(means[index]), meanInput), run.chain(stack(scales[index]), scaleInput)) }
+        guard !variant.isNarrow else { return }
+        run.copy(rebuilt, from: first, to: meanInput, at: seen, channels)
+        correct(run, run.chain(stack(residuals[index]), meanInput), rebuilt, first, channels)
     }
 
     private func code(_ run: LayerRun, _ coder: LatentCoder, _ index: Int, _ first: Int, _ mean: FeatureMap, _ scale: FeatureMap) throws {
@@ -112,7 +119,7 @@ struct ChannelwiseContext: ContextModel {
     }
 
     private func stack(_ convolutions: [DenseConvolution]) -> [any MapLayer] {
-        convolutions.enumerated().map { ConvolutionLayer(convolution: $1, activation: $0 + 1 < convolutions.count ? activation : .none) }
+        convolutions.enumerated().map { ConvolutionLayer(convolution: $1, activation: $0 + 1 < convolutions.count ? variant.activation : .none) }
     }
 
     /// Adds half the tanh of `residual` to channels of the latents.

@@ -11,7 +11,10 @@ struct NetworkParameters {
     }
 
     enum Context: String, CaseIterable {
-        case none, checkerboard, autoregressive, channelWise = "channel-wise", tcm
+        case none, checkerboard, autoregressive, channelWise = "channel-wise", narrowChannelWise = "channel-wise-narrow", tcm
+
+        var hasSlices: Bool { self == .channelWise || self == .narrowChannelWise || self == .tcm }
+        var isSpatial: Bool { self == .checkerboard || self == .autoregressive }
     }
 
     private let json: JSON

@@ -33,7 +33,7 @@ final class TransformCoding: Network {
         (analysis, synthesis) = try Self.transforms(loader, parameters)
         let kind = try parameters.choice("context", Context.self)
         // Spatial contexts see the prior through another layer; the others take it as means and scales.
-        hyper = try Self.hyper(loader, parameters, order: kind == .checkerboard || kind == .autoregressive ? .file : .halvesSwapped)
+        hyper = try Self.hyper(loader, parameters, order: kind.isSpatial ? .file : .halvesSwapped)
         context = try Self.context(loader, parameters, kind, hyper)
         hyperTables = try .factorizedPrior(loader, channels: hyper?.hyperChannels ?? M)
         medians = UnsafePointer(try loader.floats("prior.medians", [hyper?.hyperChannels ?? M]))
@@ -41,7 +41,7 @@ final class TransformCoding: Network {
         thresholds = hyper == nil ? try loader.noThresholds() : try loader.thresholds(scales: latentTables.count)
         constants = try ChannelConstants(loader, channels: M)
         guard hyper != nil || quantizer == "scalar" else { throw CodecError(.badModel, "the model's quantizer is '\(quantizer)', which needs a hyperprior") }
-        let slices = kind == .channelWise || kind == .tcm ? try parameters.slices("slices", of: M) : [M]
+        let slices = kind.hasSlices ? try parameters.slices("slices", of: M) : [M]
         self.quantizer = try LatentQuantizer(loader, parameters, quantizer, slices: slices)
         padding = try parameters.padding(hasHyperprior: hyper != nil)
         memory = loader.memory
@@ -110,8 +110,8 @@ final class TransformCoding: Network {
         }
         if kind == .none { return PriorOnly(latentChannels: M, scalesOnly: hyper.magnitudes) }
         guard !hyper.magnitudes else { throw CodecError(.badModel, "hyperparameter 'hyper' is 'scale', which has no means for a context model") }
-        if kind == .checkerboard || kind == .autoregressive { return try SpatialContext(loader, latentChannels: M, checkerboard: kind == .checkerboard) }
-        var variant = ChannelwiseContext.Variant.plain
+        if kind.isSpatial { return try SpatialContext(loader, latentChannels: M, checkerboard: kind == .checkerboard) }
+        var variant = kind == .narrowChannelWise ? ChannelwiseContext.Variant.narrow : .plain
         if kind == .tcm {
             let inner = try parameters.width("attention_channels", multipleOf: 32)
             variant = .attending(
