@@ -13,8 +13,6 @@ from .peers import JPEG, measure_peer
 from .pictures import load_folder, mean_points, psnr
 from .reference import pad, to_picture
 
-RATES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
-
 
 @torch.no_grad()
 def estimate_picture(model, image, rate):
@@ -33,7 +31,7 @@ def add_command(commands):
     p = commands.add_parser("estimate", help="estimated rate-distortion points of a checkpoint, without the library")
     p.add_argument("checkpoint")
     p.add_argument("--data", required=True, metavar="FOLDER", help="pictures (.png, .jpg); Kodak's for evaluation only")
-    p.add_argument("--rates", type=lambda t: [float(v) for v in t.split(",")], default=RATES, metavar="R,R,...", help="rate parameters between 0 and 1")
+    p.add_argument("--rates", type=lambda t: [float(v) for v in t.split(",")], metavar="R,R,...", help="rate parameters between 0 and 1 (default: those that the model names)")
     p.add_argument("--json", metavar="FILE", help="also write the points there")
     p.set_defaults(run=run)
 
@@ -41,13 +39,13 @@ def add_command(commands):
 def run(o):
     model, saved = load_checkpoint(o.checkpoint)
     images = list(load_folder(o.data).values())
-    rates = [round(65535 * r) for r in o.rates]
+    rates = [round(65535 * r) for r in o.rates or model.rates]
     points = estimate_curve(model, images, rates)
     jpeg = measure_peer(JPEG, images)
     print(f"step {saved['step']}, {saved['elapsed'] / 60:.1f} minutes; mean over {len(images)} pictures, rates estimated")
     for rate, (bpp, quality) in zip(rates, points):
         print(f"  r {rate:5d}  {bpp:7.4f} bpp  {quality:6.3f} dB")
-    difference = bd_rate(jpeg, points)
+    difference = bd_rate(jpeg, points) if len(points) > 1 else None
     print("BD-rate against cjpeg -optimize: " + ("no common PSNR range" if difference is None else f"{difference:+.1f} %"))
     if o.json:
         with open(o.json, "w") as f:

@@ -12,6 +12,7 @@ import torch
 
 from .model_file import write_model
 from .models import TransformCoding
+from .zoo import tcm
 from .zoo.vbr import STEP_BOUND
 
 WRAPPERS = ("state_dict", "network", "net", "model_state_dict", "model")  # keys under which trainers keep the weights
@@ -48,6 +49,7 @@ SOURCES = {
     "mbt2018-mean-vbr": Source("balle2018", "mean-scale", "none", "mbt-mv", variable_rate=True),
     "mbt2018-vbr": Source("balle2018", "mean-scale", "autoregressive", "mbt-v", variable_rate=True),
     "cheng2020-anchor-checkerboard": Source("cheng2020-anchor", "cheng2020", "checkerboard", "cheng-cb", context_first=True),
+    "lic-tcm": Source("tcm", "tcm", "tcm", "lic-tcm"),  # of its authors' repository, which builds on CompressAI
 }
 
 
@@ -84,12 +86,17 @@ def need(state, name):
     return state[name]
 
 
-def widths(state, transform):
-    """(N, M) of a transform."""
+def shapes(state, transform):
+    """Hyperparameters that the tensors' shapes tell."""
+    if transform == "tcm":
+        try:
+            return tcm.hyperparameters_of(lambda name: tuple(state[name].shape) if name in state else None)
+        except (TypeError, IndexError, ValueError) as error:  # of what a missing tensor's shape is not
+            raise ValueError("the tensors are not those of a lic-tcm network") from error
     if transform.startswith("cheng2020"):
         N = need(state, "g_a.0.conv1.weight").shape[0]
-        return N, N
-    return need(state, "g_a.0.weight").shape[0], need(state, "g_a.6.weight").shape[0]
+        return {"channels": N, "latent_channels": N}
+    return {"channels": need(state, "g_a.0.weight").shape[0], "latent_channels": need(state, "g_a.6.weight").shape[0]}
 
 
 def check_fit(state, expected):
@@ -113,9 +120,10 @@ def import_model(checkpoint, architecture):
     source = SOURCES[architecture]
     everything = {current_name(name): t for name, t in state_of(checkpoint).items()}
     state = {name: t.float() for name, t in everything.items() if not DERIVED.fullmatch(name)}
-    N, M = widths(state, source.transform)
+    found = shapes(state, source.transform)
+    M = found["latent_channels"]
     levels = take_levels(state, 2 * M if source.context == "autoregressive" else 0) if source.variable_rate else {}
-    model = TransformCoding(TransformCoding.Hyperparameters(source.transform, source.hyper, source.context, N, M, **levels))
+    model = TransformCoding(TransformCoding.Hyperparameters(source.transform, source.hyper, source.context, **found, **levels))
     ours = ("entropy_bottleneck.medians", "scale_table")
     check_fit(state, {name: t for name, t in model.state_dict().items() if name not in ours})
     if source.context_first:

@@ -15,6 +15,10 @@ from neuralcodec_training.synthetic import synthetic_picture
 from neuralcodec_training.zoo.layers import GDN, MaskedConv2d
 
 
+TCM = {"hyper_channels": 16, "depths": [2, 1, 3, 2, 1, 1], "head_channels": [8, 16, 8, 8, 16, 4], "window": 4, "hyper_window": 2, "hyper_head_channels": 4,
+       "attention_channels": 16, "attention_head_channels": 8, "slices": [8, 8, 16], "max_support_slices": 1}
+
+
 def compressai_state(model, bottleneck="matrices.{}"):
     """The state dict that CompressAI would have of this model, its buffers included."""
     state = {n: t.clone() for n, t in model.state_dict().items() if n not in ("scale_table", "entropy_bottleneck.medians")}
@@ -46,8 +50,9 @@ def compressai_state(model, bottleneck="matrices.{}"):
 def made_up(architecture):
     s = SOURCES[architecture]
     N, M = (32, 32) if s.transform.startswith("cheng") else (16, 32)
+    more = TCM if s.transform == "tcm" else {}
     torch.manual_seed(len(architecture))
-    model = TransformCoding(TransformCoding.Hyperparameters(s.transform, s.hyper, s.context, N, M)).eval()
+    model = TransformCoding(TransformCoding.Hyperparameters(s.transform, s.hyper, s.context, N, M, **more)).eval()
     with torch.no_grad():
         model.entropy_bottleneck.medians.uniform_(-2, 2)
     return model
@@ -189,6 +194,14 @@ def test_another_architecture_is_noticed():
         import_model(compressai_state(made_up("mbt2018-mean")), "mbt2018")
     with pytest.raises(ValueError, match="unknown architecture"):
         import_model({}, "mbt2019")
+
+
+def test_shapes_of_lic_tcm_are_told_by_its_tensors():
+    model = made_up("lic-tcm")
+    found = import_model(compressai_state(model), "lic-tcm").hyperparameters
+    assert found == model.hyperparameters
+    with pytest.raises(ValueError, match="not those of a lic-tcm network"):
+        import_model(compressai_state(made_up("mbt2018")), "lic-tcm")
 
 
 def test_a_file_of_something_else(tmp_path, monkeypatch):

@@ -156,3 +156,44 @@ def side(h):
     """Pixels that a side must be a multiple of, for whole windows: 1/8 at the coarsest of the transform, 1/16 in the context, 1/32 in the hyper transforms."""
     windows = {"transform": 8 * h.window if h.window else 1, "context": 16 * h.window if h.window else 1, "hyper": 32 * h.hyper_window if h.hyper_window else 1}
     return math.lcm(*(windows[part] for part in windows if getattr(h, part) == "tcm"))
+
+
+def hyperparameters_of(shape):
+    """Of a network's tensors; shape(name) gives a tensor's sides, or None where there is none."""
+
+    def runs(transform):
+        """Blocks in a row, stage by stage; the stages of a transform are separated by one layer that is not a block."""
+        counts = [0]
+        for i in range(1, 1000):
+            if shape(f"{transform}.{i}.conv1_1.weight"):
+                counts[-1] += 1
+            elif shape(f"{transform}.{i + 1}.conv1_1.weight"):
+                counts.append(0)
+            else:
+                return counts
+
+    def attention(block):
+        """(channels of a head, window)"""
+        heads, side, _ = shape(f"{block}.msa.relative_position_params")
+        return shape(f"{block}.ln1.weight")[0] // heads, (side + 1) // 2
+
+    def firsts(transform, counts):
+        return [f"{transform}.{1 + i + sum(counts[:i])}.trans_block" for i in range(len(counts))]
+
+    down, up = runs("g_a"), runs("g_s")
+    heads = [attention(block) for block in firsts("g_a", down) + firsts("g_s", up)]
+    hyper_head, hyper_window = attention("h_a.1.trans_block")
+    inner_head, _ = attention("atten_mean.0.0.non_local_block.block_1")
+    M = shape("h_a.0.conv1.weight")[1]
+    slices = []
+    while last := shape(f"cc_mean_transforms.{len(slices)}.4.weight"):
+        slices.append(last[0])
+    widest = max(shape(f"cc_mean_transforms.{i}.0.weight")[1] for i in range(len(slices))) - M
+    support = next(i for i in range(len(slices) + 1) if sum(slices[:i]) >= widest)
+    return {
+        "channels": shape("g_a.0.conv1.weight")[0] // 2, "latent_channels": M, "slices": slices,
+        # Where no slice has more before it than it sees, the limit does not show: then the authors' five.
+        "max_support_slices": support if support < len(slices) - 1 else max(5, support), "hyper_channels": shape("h_mean_s.0.subpel_conv.0.weight")[1], "depths": down + up,
+        "window": heads[0][1], "hyper_window": hyper_window, "head_channels": [channels for channels, _ in heads], "hyper_head_channels": hyper_head,
+        "attention_channels": shape("atten_mean.0.0.in_conv.weight")[0], "attention_head_channels": inner_head,
+    }
