@@ -52,8 +52,11 @@ public final class Model: @unchecked Sendable {
         self.hash = hash
         let loader = WeightLoader(file)
         network = try withStandardFloatingPoint { try load(loader, hyperparameters) }
-        guard metadata["quantizer"] == "scalar", metadata["padding"] == "replicate-\(network.padding)" else {
-            throw CodecError(.badModel, "the model's quantizer or padding rule is unknown")
+        guard metadata["quantizer"] == "scalar" else {
+            throw CodecError(.badModel, "the model's quantizer '\(metadata["quantizer"] ?? "")' is unknown; known is 'scalar'")
+        }
+        guard metadata["padding"] == "replicate-\(network.padding)" else {
+            throw CodecError(.badModel, "the model's padding rule is '\(metadata["padding"] ?? "")', and its network needs 'replicate-\(network.padding)'")
         }
         parameterCount = loader.parameterCount
         self.hyperparameters = text

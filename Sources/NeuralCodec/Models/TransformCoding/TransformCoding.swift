@@ -38,7 +38,6 @@ final class TransformCoding: Network {
         case .cheng2020Anchor, .cheng2020Attention:
             guard N == M else { throw CodecError(.badModel, "hyperparameters 'channels' (\(N)) and 'latent_channels' (\(M)) of a cheng2020 transform differ") }
             let attention = try parameters.choice("transform", Transform.self) == .cheng2020Attention
-            guard !attention || N % 32 == 0 else { throw CodecError(.badModel, "hyperparameter 'channels' (\(N)) of cheng2020-attn is not a multiple of 32") }
             analysis = try loader.chengAnalysis(N, attention: attention)
             synthesis = try loader.chengSynthesis(N, attention: attention)
         }
@@ -63,6 +62,7 @@ final class TransformCoding: Network {
             (ones, zeros) = (thresholds, thresholds)
             padding = latentSide
             memory = loader.memory
+            try parameters.checkAllRead()
             try loader.checkAllRead()
             return
         }
@@ -86,6 +86,7 @@ final class TransformCoding: Network {
         (ones, zeros) = (UnsafePointer(constants), UnsafePointer(constants + M))
         padding = 4 * latentSide
         memory = loader.memory
+        try parameters.checkAllRead()
         try loader.checkAllRead()
     }
 
@@ -107,14 +108,29 @@ final class TransformCoding: Network {
 }
 
 /// Reads a model's hyperparameters, with errors that name them.
-private struct Hyperparameters {
-    private let json: JSON
+private final class Hyperparameters {
+    private let members: [(key: String, value: JSON)]
+    private var read: Set<String> = []
 
-    init(_ json: JSON) { self.json = json }
+    init(_ json: JSON) {
+        if case .object(let members) = json { self.members = members } else { members = [] }
+    }
+
+    private func value(_ name: String) -> JSON? {
+        read.insert(name)
+        return members.first { $0.key == name }?.value
+    }
+
+    /// Refuses hyperparameters that nothing has asked for: they would mean something to another version of the library.
+    func checkAllRead() throws {
+        if let name = members.map(\.key).filter({ !read.contains($0) }).min() {
+            throw CodecError(.badModel, "hyperparameter '\(name)' is unknown, or does not belong to a network with the others")
+        }
+    }
 
     /// A number of channels, bounded so that no product of two of them can overflow or exhaust memory before the shapes are checked.
     func width(_ name: String) throws -> Int {
-        guard let value = json[name]?.integer, (16...4096).contains(value), value % 16 == 0 else {
+        guard let value = self.value(name)?.integer, (16...4096).contains(value), value % 16 == 0 else {
             throw CodecError(.badModel, "hyperparameter '\(name)' is not a multiple of 16 in 16...4096")
         }
         return value
@@ -122,7 +138,7 @@ private struct Hyperparameters {
 
     /// At most 64 hidden layers' widths.
     func widths(_ name: String) throws -> [Int] {
-        guard let values = json[name]?.integers, values.count <= 64, values.allSatisfy({ (16...4096).contains($0) && $0 % 16 == 0 }) else {
+        guard let values = self.value(name)?.integers, values.count <= 64, values.allSatisfy({ (16...4096).contains($0) && $0 % 16 == 0 }) else {
             throw CodecError(.badModel, "hyperparameter '\(name)' is not a list of at most 64 multiples of 16 in 16...4096")
         }
         return values
@@ -136,17 +152,18 @@ private struct Hyperparameters {
     }
 
     func count(_ name: String, _ range: ClosedRange<Int>) throws -> Int {
-        guard let value = json[name]?.integer, range.contains(value) else {
+        guard let value = self.value(name)?.integer, range.contains(value) else {
             throw CodecError(.badModel, "hyperparameter '\(name)' is not in \(range.lowerBound)...\(range.upperBound)")
         }
         return value
     }
 
     func choice<Choice: RawRepresentable<String> & CaseIterable>(_ name: String, _ type: Choice.Type) throws -> Choice {
-        guard let choice = json[name]?.string.flatMap(Choice.init) else {
+        let given = value(name)?.string
+        guard let choice = given.flatMap(Choice.init) else {
             throw CodecError(
                 .badModel,
-                "hyperparameter '\(name)' is '\(json[name]?.string ?? "")', and known are \(Choice.allCases.map { "'\($0.rawValue)'" }.joined(separator: ", "))")
+                "hyperparameter '\(name)' is \(given.map { "'\($0)'" } ?? "missing, or no text"), and known are \(Choice.allCases.map { "'\($0.rawValue)'" }.joined(separator: ", "))")
         }
         return choice
     }
