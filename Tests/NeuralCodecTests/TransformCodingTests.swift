@@ -118,7 +118,8 @@ final class TransformCodingTests: XCTestCase {
             try checkMemoryLimit(name) { limit in
                 var options = EncodeOptions()
                 options.limits.maxMemory = limit
-                XCTAssertEqual(try picture.encoded(model, options).file, file, name)
+                let found = try picture.encoded(model, options).file
+                XCTAssertEqual(found, file, name)
             }
             try checkMemoryLimit(name) { limit in
                 var options = DecodeOptions()
