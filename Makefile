@@ -82,6 +82,7 @@ test: stage
 ##   make test-torch  the tests of the training package, with PyTorch
 test-torch: stage
 	scripts/setup --torch
+	$(swift_products) --product neuralcodec-bench
 	PYTHONPATH=$(abspath $(stage)/python) .venv-torch/bin/python -m pytest -q -p no:cacheprovider training/tests
 
 ##   make test-compressai  the live comparison with CompressAI, in .venv-compressai (5.8 GB, CPython 3.11 or older)
@@ -110,10 +111,11 @@ test-valgrind: stage
 	@command -v valgrind >/dev/null || { echo "make test-valgrind: valgrind is not installed" >&2; exit 1; }
 	Tests/c/run valgrind $(stage)/lib
 
-##   make goldens     write the tiny model and its PyTorch goldens again (Tests/goldens); they change only on purpose
+##   make goldens     write the tiny model and its PyTorch goldens again (Tests/goldens), and missing models of Tests/conformance/zoo; they change only on purpose
 goldens: setup
 	scripts/setup --torch
 	.venv-torch/bin/python -m neuralcodec_training goldens Tests/goldens
+	.venv-torch/bin/python -m neuralcodec_training conformance-models Tests/conformance/zoo
 
 # Runs a part of `make bench` and keeps its JSON in build/bench
 part := $(python) Benchmarks/record.py
@@ -122,7 +124,7 @@ bench := $(products)/neuralcodec-bench
 staged_python := PYTHONPATH=$(abspath $(stage)/python)
 
 ##   make bench       figures, each a table and build/bench/*.json: rate and distortion on Kodak (KODAK=folder) beside JPEG, entropy coder, speed, scaling, kernels,
-##                  quantizers (with the plots of docs/quantizers.md)
+##                  quantizers (with the plots of docs/quantizers.md), published networks beside PyTorch, and their complexity
 bench: stage
 	scripts/setup --bench
 	scripts/setup --torch
@@ -141,6 +143,8 @@ bench: stage
 	$(part) quantizer-times env $(staged_python) .venv-bench/bin/python Benchmarks/quantizer_times.py --plot $(stage)/bench/quantizer-times.svg
 	$(part) lattice-gain env $(staged_python) OMP_NUM_THREADS=1 .venv-bench/bin/python Benchmarks/lattice_gain.py --plot $(stage)/bench/lattice-gain.svg $(bench) $(KODAK)
 	$(part) layers .venv-torch/bin/python Benchmarks/torch_layers.py .build/tests/release/neuralcodec-bench
+	$(part) zoo-speed env $(staged_python) .venv-torch/bin/python Benchmarks/zoo_speed.py $(kernelcheck)
+	$(part) zoo-complexity env $(staged_python) .venv-torch/bin/python Benchmarks/zoo_complexity.py
 
 ##   make clean       remove what was built; the virtual environments stay
 clean:

@@ -50,7 +50,7 @@ final class ConformanceTests: XCTestCase {
 
     func testFolderIsComplete() throws {
         XCTAssertEqual(cases.count, Self.series.map { $0.pictures.count * $0.qualities.count }.reduce(0, +))
-        let listed = Set(cases.flatMap { [$0.picture, $0.file] } + ["cases.json", "README.md"])
+        let listed = Set(cases.flatMap { [$0.picture, $0.file] } + ["cases.json", "README.md", "zoo"])
         XCTAssertEqual(Set(try FileManager.default.contentsOfDirectory(atPath: testFile("conformance").path)), listed)
         let neural = cases.filter { $0.symbols != nil }.count
         XCTAssertTrue(neural > 15 && neural < cases.count, "both codings are there")
@@ -117,12 +117,12 @@ final class ConformanceTests: XCTestCase {
         return (file, symbols, trace.latents)
     }
 
-    private static func hash(_ symbols: [Int32]) -> String { symbols.map(\.littleEndian).withUnsafeBytes { sha256($0) } }
+    static func hash(_ symbols: [Int32]) -> String { symbols.map(\.littleEndian).withUnsafeBytes { sha256($0) } }
 
-    private static func hash(_ latents: [Float]) -> String { latents.map(\.bitPattern.littleEndian).withUnsafeBytes { sha256($0) } }
+    static func hash(_ latents: [Float]) -> String { latents.map(\.bitPattern.littleEndian).withUnsafeBytes { sha256($0) } }
 
     /// A binary PPM or PGM file without comments.
-    private static func readPicture(_ name: String) throws -> TestPicture {
+    static func readPicture(_ name: String) throws -> TestPicture {
         let bytes = try testBytes("conformance/\(name)")
         let fields = String(decoding: bytes.prefix(20), as: Unicode.ASCII.self).split(maxSplits: 4, whereSeparator: \.isWhitespace)
         let (width, height) = (try XCTUnwrap(Int(fields[1])), try XCTUnwrap(Int(fields[2])))
@@ -133,7 +133,7 @@ final class ConformanceTests: XCTestCase {
 
     private static func regenerate() throws {
         let folder = testFile("conformance")
-        for name in try FileManager.default.contentsOfDirectory(atPath: folder.path) where name != "README.md" {
+        for name in try FileManager.default.contentsOfDirectory(atPath: folder.path) where !["README.md", "zoo"].contains(name) {
             try FileManager.default.removeItem(at: folder.appendingPathComponent(name))
         }
         let models = try loadModels()

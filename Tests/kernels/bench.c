@@ -76,6 +76,11 @@ void print_row(FILE *json, const char *group, const char *name, const nck_kernel
     fflush(stdout);
 }
 
+void print_peak(const nck_kernels *kernels) {
+    const yardstick peak = {run_peak, NULL};
+    printf("%.3f\n", measure(kernels, peak, peak, 9, 0.1).rate * 1e-9);
+}
+
 void bench(const nck_kernels *const *paths, size_t count) {
     set_hostile(0);
     seed_random(1);

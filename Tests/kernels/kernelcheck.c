@@ -96,6 +96,7 @@ int main(int argc, char **argv) {
     size_t count = 0;
     for (size_t i = 0; i < PATHS; i++)
         if (nck_select(path_names[i], &paths[count]) == NCK_SELECTED) count++;
+    if (argc > 1 && strcmp(argv[1], "--peak") == 0) return print_peak(paths[count - 1]), 0;
     int failures = 0;
     const check *const families[] = {convolution_checks, elementwise_checks, attention_checks, quantize_checks, layout_checks, lattice_checks};
     for (size_t f = 0; f < sizeof families / sizeof *families; f++)

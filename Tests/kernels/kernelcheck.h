@@ -14,6 +14,8 @@ typedef struct check {
 extern const check convolution_checks[], elementwise_checks[], attention_checks[], quantize_checks[], layout_checks[], lattice_checks[];
 
 void bench(const nck_kernels *const *paths, size_t count);
+/* Fused multiply-adds in 10^9 a second of one thread, by processor time, on the path. */
+void print_peak(const nck_kernels *kernels);
 
 void seed_random(uint64_t seed);
 void set_hostile(int on);

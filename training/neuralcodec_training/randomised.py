@@ -83,15 +83,16 @@ def redraw(model, normal):
             parameter.add_(0.3 * normal(parameter.shape))
 
 
-def fit_prior(bottleneck, values):
-    """Moves and stretches each channel's distribution onto the values (channels, n), a few channels too narrow."""
+def fit_prior(bottleneck, values, narrow):
+    """Moves and stretches each channel's distribution onto the values (channels, n); `narrow`: a few channels too narrow."""
     C = values.shape[0]
     grid = torch.linspace(-200, 200, 40001).expand(C, 1, -1)
     cdf = torch.sigmoid(bottleneck.logits(grid))[:, 0]
     at = lambda p: grid[0, 0, (cdf < p).sum(1).clamp(max=40000)]
     mean, deviation = values.mean(1), values.std(1).clamp(min=0.1)
     stretch = deviation / ((at(0.84) - at(0.16)) / 2).clamp(min=1e-3)
-    stretch[::NARROW] *= 0.1
+    if narrow:
+        stretch[::NARROW] *= 0.1
     # sigmoid(g((v - mean) / stretch + median)): the first matrix and bias take it up.
     first, bias = bottleneck.matrices[0], bottleneck.biases[0]
     slope = nn.functional.softplus(first) / stretch[:, None, None]
@@ -101,8 +102,11 @@ def fit_prior(bottleneck, values):
 
 
 @torch.no_grad()
-def randomised(model, seed, side=192, pictures=4):
-    """The model with random weights from a seed: more than 30 % of the symbols of a `synthetic_picture` are not zero, some escape, scales and means vary from place to place."""
+def randomised(model, seed, side=192, pictures=4, narrow=True):
+    """The model with random weights from a seed: more than 30 % of the symbols of a `synthetic_picture` are not zero, scales and means vary from place to place.
+
+    narrow: some channels' scales are far too small, so that symbols escape.
+    """
     random = np.random.RandomState(seed)
     normal = lambda shape: torch.from_numpy(random.standard_normal(tuple(shape))).float()
     model.eval()
@@ -113,23 +117,24 @@ def randomised(model, seed, side=192, pictures=4):
     with refitted(model.g_a, normal, {last_linear(model.g_a): lambda v: (0.5 * normal(wanted.shape), wanted)}):
         y = model.analyse(x)
     if model.hyper is None:
-        fit_prior(model.entropy_bottleneck, channels_first(y))
+        fit_prior(model.entropy_bottleneck, channels_first(y), narrow)
         y_hat = to_symbols(y - model.medians) + model.medians
     else:
         with refitted(model.h_a, normal, {last_linear(model.h_a): lambda v: (2 * normal(v.shape[:1]), torch.full(v.shape[:1], 3.0))}):
             z = model.hyper_analyse(y)
-        fit_prior(model.entropy_bottleneck, channels_first(z))
-        y_hat = fit_parameters(model, normal, y, model.round_hyper(z, model.rate())[1])
+        fit_prior(model.entropy_bottleneck, channels_first(z), narrow)
+        y_hat = fit_parameters(model, normal, y, model.round_hyper(z, model.rate())[1], narrow)
     with refitted(model.g_s, normal, {last_linear(model.g_s): lambda v: (torch.full(v.shape[:1], 0.5), torch.full(v.shape[:1], 0.2))}):
         model.synthesise(y_hat)
     return model
 
 
-def fit_parameters(model, normal, y, z_hat):
+def fit_parameters(model, normal, y, z_hat, narrow):
     """Means and scales of the size of the latents; gives the rebuilt latents."""
     deviation = y.std((0, 2, 3))
     scale = 0.8 * deviation
-    scale[::NARROW] *= 0.15
+    if narrow:
+        scale[::NARROW] *= 0.15
     targets = {}
     for layer, scales, means in model.parameter_layers():
         centre = torch.cat([scale[scales], torch.zeros(len(deviation[means]))])

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The library against PyTorch, network by network: what `neuralcodec-bench trace` writes of a picture beside what PyTorch computes from the same symbols."""
 import json
-import math
 import os
 import subprocess
 from pathlib import Path
@@ -13,13 +12,16 @@ from PIL import Image
 
 from neuralcodec_training.model_file import read_model, write_model
 from neuralcodec_training.models import ARCHITECTURES
+from neuralcodec_training.priors import gaussian_bits
 from neuralcodec_training.randomised import randomised
 from neuralcodec_training.reference import pad
 from neuralcodec_training.synthetic import synthetic_picture
+from neuralcodec_training.train import Config, loss_of
 
 BENCH = Path(os.environ.get("NEURALCODEC_BENCH", Path(__file__).parents[2] / ".build/products/release/neuralcodec-bench"))
 pytestmark = pytest.mark.skipif(not BENCH.exists(), reason="neuralcodec-bench is not built (make test builds it)")
 WIDTH, HEIGHT = 150, 100  # no multiples of 64
+STATES = 32  # bytes of the entropy coder's states in a payload
 TransformCoding = ARCHITECTURES["transform-coding"]
 
 SLICES = {"slices": [16, 16, 16], "max_support_slices": 1}
@@ -50,10 +52,12 @@ NETWORKS = [
     ("tcm", "tcm", "checkerboard", 16, 32, TCM),
 ]
 
+TRAINED = [row for row in NETWORKS if row[:3] in (("balle2018", "none", "none"), ("balle2018", "mean-scale", "checkerboard"), ("cheng2020-anchor", "cheng2020", "autoregressive"))]
 
-def network(transform, hyper, context, channels, latent_channels, more):
+
+def network(transform, hyper, context, channels, latent_channels, more, narrow=True):
     return randomised(TransformCoding(TransformCoding.Hyperparameters(
-        transform=transform, hyper=hyper, context=context, channels=channels, latent_channels=latent_channels, **more)), seed=7)
+        transform=transform, hyper=hyper, context=context, channels=channels, latent_channels=latent_channels, **more)), seed=7, narrow=narrow)
 
 
 def traced(model, folder):
@@ -85,24 +89,101 @@ def near_half(values):
     return ((values - values.floor()) - 0.5).abs() < 1e-4 * (1 + values.abs())
 
 
-@pytest.mark.parametrize("names", NETWORKS, ids=lambda row: " ".join(row[:3]))
-@torch.no_grad()
-def test_parity(names, tmp_path):
-    model = network(*names)
-    values, facts, x = traced(model, tmp_path)
-    y = model.analyse(x)
-    close(values["latents"], y)
-    coded = y if model.hyper is None else model.hyper_analyse(y)
-    d = coded - model.medians
-    assert ((values["hyper"] == torch.round(d)) | near_half(d)).all()
+def parameters_of(model, values):
+    """(means, scales, y_hat) that PyTorch computes from the library's symbols."""
     z_hat = values["hyper"] + model.medians
     if model.hyper is None:
-        y_hat, symbols = z_hat, values["hyper"]
-    else:
-        symbols = values["symbols"]
-        means, scales, y_hat = model.replay(symbols, z_hat)
+        return None, None, z_hat
+    if model.context.sequential:  # position after position is slow; each position sees what the library rebuilt before it
+        return model.parameters_of(values["symbols"] + values["means"], z_hat)
+    return model.replay(values["symbols"], z_hat)
+
+
+def check_values(model, values, x):
+    """The library's numbers are PyTorch's; gives the symbols of the latents, and their scales."""
+    y = model.analyse(x)
+    close(values["latents"], y)
+    d = (y if model.hyper is None else model.hyper_analyse(y)) - model.medians
+    assert ((values["hyper"] == torch.round(d)) | near_half(d)).all()
+    means, scales, y_hat = parameters_of(model, values)
+    symbols = values["hyper"] if model.hyper is None else values["symbols"]
+    if model.hyper is not None:
         close(values["means"], means)
         close(values["scales"].clamp(min=0.11), scales.clamp(min=0.11))
         assert ((symbols == torch.round(y - means)) | near_half(y - means)).all()
-    assert (symbols != 0).float().mean() >= 0.3
     close(values["picture"], model.synthesise(y_hat))
+    return symbols, scales
+
+
+def outside_tables(folder, symbols, scales):
+    """How far each symbol is from its table: 0 inside, 1 for the nearest outside."""
+    tables = {name: torch.from_numpy(t.astype(np.float32)) for name, t in read_model(f"{folder}/model.safetensors")[0].items() if name.startswith(("prior.", "gaussian."))}
+    if scales is None:
+        first, length = (tables[f"prior.{name}"][None, :, None, None] for name in ("offsets", "lengths"))
+        return (first - symbols).clamp(min=0) + (symbols - (first + length - 1)).clamp(min=0)
+    return (symbols.abs() - tables["gaussian.lengths"][(scales[..., None] > tables["gaussian.thresholds"]).sum(-1)]).clamp(min=0)
+
+
+def check_rate(model, values, facts, symbols, scales, x):
+    """The payload is -log2 of the probabilities that PyTorch gives to the same symbols."""
+    bits = model.entropy_bottleneck.bits(values["hyper"] + model.medians).double().sum()
+    if scales is not None:
+        bits = bits + gaussian_bits(symbols, scales.clamp(min=0.11)).double().sum()
+    if scales is None or not model.context.sequential:  # as PyTorch codes by itself
+        coded = model(x, rounded=True)
+        assert abs(float(coded.y_bits.double().sum() + coded.z_bits.double().sum()) - float(bits)) < 1e-3 * float(bits)
+    assert abs(8 * (facts["payload"] - STATES) - float(bits)) < 0.01 * float(bits), f"{8 * facts['payload']} bits for {float(bits):.0f}"
+
+
+def check_decoder(values, folder):
+    """The Python binding decodes the file to the traced reconstruction, rounded."""
+    neuralcodec = pytest.importorskip("neuralcodec", reason="the Python package is not built")
+    decoded = neuralcodec.decode((folder / "picture.nic").read_bytes(), model=neuralcodec.Model(folder / "model.safetensors"))
+    expected = np.rint(np.clip(values["picture"][0].permute(1, 2, 0).numpy(), 0, 1) * np.float32(255))[:HEIGHT, :WIDTH]
+    assert decoded.shape == (HEIGHT, WIDTH, 3) and (decoded == expected).all()
+
+
+@pytest.mark.parametrize("names", NETWORKS, ids=lambda row: " ".join(row[:3]))
+@torch.no_grad()
+def test_randomised(names, tmp_path):
+    model = network(*names)
+    values, facts, x = traced(model, tmp_path)
+    symbols, scales = check_values(model, values, x)
+    assert (symbols != 0).float().mean() >= 0.3
+    assert (outside_tables(tmp_path, symbols, scales) > 0).any()
+    check_decoder(values, tmp_path)
+
+
+def trained(model, steps=8):
+    """The model after a few steps on made-up pictures."""
+    pictures = torch.cat([pad(synthetic_picture(64, 64, seed), 64) for seed in range(4)])
+    config = Config()
+    optimizer = torch.optim.Adam(model.parameters(), 2e-4)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        loss_of(config, model.train(), pictures, torch.ones(len(pictures))).backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+    return model.eval()
+
+
+@pytest.mark.parametrize("names", TRAINED, ids=lambda row: " ".join(row[:3]))
+def test_trained(names, tmp_path):
+    model = network(*names, narrow=False)
+    before = {name: t.clone() for name, t in model.named_parameters()}
+    model = trained(model)
+    assert all((t != before[name]).any() for name, t in model.named_parameters() if name.startswith(("g_a.", "g_s.")) and name.endswith(".bias"))
+    with torch.no_grad():
+        values, facts, x = traced(model, tmp_path)
+        symbols, scales = check_values(model, values, x)
+        check_rate(model, values, facts, symbols, scales, x)
+        check_decoder(values, tmp_path)
+
+
+@pytest.mark.parametrize("names", NETWORKS, ids=lambda row: " ".join(row[:3]))
+@torch.no_grad()
+def test_rate(names, tmp_path):
+    """With scales that suit the latents: escapes cost less than PyTorch's bound of probabilities says."""
+    model = network(*names, narrow=False)
+    values, facts, x = traced(model, tmp_path)
+    check_rate(model, values, facts, *check_values(model, values, x), x)

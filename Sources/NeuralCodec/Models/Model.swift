@@ -53,7 +53,7 @@ public final class Model: @unchecked Sendable {
         let loader = WeightLoader(file)
         network = try withStandardFloatingPoint { try load(loader, hyperparameters, metadata["quantizer"] ?? "") }
         guard metadata["padding"] == "replicate-\(network.padding)" else {
-            throw CodecError(.badModel, "the model's padding rule is '\(metadata["padding"] ?? "")', and its network's is 'replicate-\(network.padding)'")
+            throw CodecError(.badModel, "the model's padding rule is '\(metadata["padding"] ?? "")', and its network needs 'replicate-\(network.padding)'")
         }
         parameterCount = loader.parameterCount
         self.hyperparameters = text

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Hyperparameters of a transform-coding model: choices, widths and counts, with errors that name them.
-struct NetworkParameters {
+final class NetworkParameters {
     enum Transform: String, CaseIterable {
         case balle2018, balle2018ReLU = "balle2018-relu", cheng2020Anchor = "cheng2020-anchor", cheng2020Attention = "cheng2020-attn", swin, tcm
     }
@@ -17,40 +17,56 @@ struct NetworkParameters {
         var isSpatial: Bool { self == .checkerboard || self == .autoregressive }
     }
 
-    private let json: JSON
+    private let members: [(key: String, value: JSON)]
+    private var read: Set<String> = []
 
-    init(_ json: JSON) { self.json = json }
+    init(_ json: JSON) {
+        if case .object(let members) = json { self.members = members } else { members = [] }
+    }
+
+    private func value(_ name: String) -> JSON? {
+        read.insert(name)
+        return members.first { $0.key == name }?.value
+    }
+
+    /// Refuses hyperparameters that nothing has asked for: they would mean something to another version of the library.
+    func checkAllRead() throws {
+        if let name = members.map(\.key).filter({ !read.contains($0) }).min() {
+            throw CodecError(.badModel, "hyperparameter '\(name)' is unknown, or does not belong to a network with the others")
+        }
+    }
 
     func choice<Choice: RawRepresentable<String> & CaseIterable>(_ name: String, _ type: Choice.Type) throws -> Choice {
-        guard let choice = json[name]?.string.flatMap(Choice.init) else {
+        let given = value(name)?.string
+        guard let choice = given.flatMap(Choice.init) else {
             let known = Choice.allCases.map { "'\($0.rawValue)'" }.joined(separator: ", ")
-            throw CodecError(.badModel, "hyperparameter '\(name)' is '\(json[name]?.string ?? "")', and known are \(known)")
+            throw CodecError(.badModel, "hyperparameter '\(name)' is \(given.map { "'\($0)'" } ?? "missing, or no text"), and known are \(known)")
         }
         return choice
     }
 
     func text(_ name: String) throws -> String {
-        guard let text = json[name]?.string else { throw CodecError(.badModel, "the model lacks hyperparameter '\(name)'") }
+        guard let text = self.value(name)?.string else { throw CodecError(.badModel, "the model lacks hyperparameter '\(name)'") }
         return text
     }
 
     /// A number of channels, bounded so that no product of two of them can overflow or exhaust memory before the shapes are checked.
     func width(_ name: String, multipleOf unit: Int = 16) throws -> Int {
-        guard let value = json[name]?.integer, (16...4096).contains(value), value % unit == 0 else {
+        guard let value = self.value(name)?.integer, (16...4096).contains(value), value % unit == 0 else {
             throw CodecError(.badModel, "hyperparameter '\(name)' is not a multiple of \(unit) in 16...4096")
         }
         return value
     }
 
     func count(_ name: String, _ range: ClosedRange<Int>) throws -> Int {
-        guard let value = json[name]?.integer, range.contains(value) else {
+        guard let value = self.value(name)?.integer, range.contains(value) else {
             throw CodecError(.badModel, "hyperparameter '\(name)' is not in \(range.lowerBound)...\(range.upperBound)")
         }
         return value
     }
 
     func counts(_ name: String, _ number: Int, _ range: ClosedRange<Int>) throws -> [Int] {
-        guard let values = json[name]?.integers, values.count == number, values.allSatisfy(range.contains) else {
+        guard let values = self.value(name)?.integers, values.count == number, values.allSatisfy(range.contains) else {
             throw CodecError(.badModel, "hyperparameter '\(name)' is not a list of \(number) numbers in \(range.lowerBound)...\(range.upperBound)")
         }
         return values
@@ -58,7 +74,7 @@ struct NetworkParameters {
 
     /// Channels of slices, which make `total` together.
     func slices(_ name: String, of total: Int) throws -> [Int] {
-        guard let values = json[name]?.integers, values.allSatisfy({ (16...4096).contains($0) && $0 % 16 == 0 }) else {
+        guard let values = self.value(name)?.integers, values.allSatisfy({ (16...4096).contains($0) && $0 % 16 == 0 }) else {
             throw CodecError(.badModel, "hyperparameter '\(name)' is not a list of multiples of 16 in 16...4096")
         }
         guard values.count <= 256, values.reduce(0, +) == total else { throw CodecError(.badModel, "hyperparameter '\(name)' does not add up to \(total)") }

@@ -45,6 +45,7 @@ final class TransformCoding: Network {
         self.quantizer = try LatentQuantizer(loader, parameters, quantizer, slices: slices)
         padding = try parameters.padding(hasHyperprior: hyper != nil)
         memory = loader.memory
+        try parameters.checkAllRead()
         try loader.checkAllRead()
     }
 
@@ -61,7 +62,6 @@ final class TransformCoding: Network {
         case .cheng2020Anchor, .cheng2020Attention:
             guard N == M else { throw CodecError(.badModel, "hyperparameters 'channels' (\(N)) and 'latent_channels' (\(M)) of a cheng2020 transform differ") }
             let attention = kind == .cheng2020Attention
-            guard !attention || N % 32 == 0 else { throw CodecError(.badModel, "hyperparameter 'channels' (\(N)) of cheng2020-attn is not a multiple of 32") }
             return (try loader.chengAnalysis(N, attention: attention), try loader.chengSynthesis(N, attention: attention))
         case .swin:
             let stages = try parameters.swinStages("stage_channels", "depths", window: "window", count: 4)

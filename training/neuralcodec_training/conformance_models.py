@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""conformance-models: small random models of the published families, for the library's conformance tests (Tests/conformance/zoo).
+
+Files and hashes that tests hold refer to these models, so a model that is there stays: the command writes those that are not. (Random weights are scaled by what pictures make
+of them, and another processor rounds that otherwise in places.)
+"""
+import os
+
+import torch
+
+from .model_file import write_model
+from .models import TransformCoding
+from .randomised import randomised
+
+SEED = 20250202
+# File name -> id and hyperparameters. A new network is a row here, and one in ZooConformanceTests.swift.
+MODELS = {
+    "factorized": ("z-fact", dict(transform="balle2018", hyper="none", context="none")),
+    "factorized-relu": ("z-relu", dict(transform="balle2018-relu", hyper="none", context="none")),
+    "scale": ("z-scale", dict(transform="balle2018", hyper="scale", context="none")),
+    "mean-scale": ("z-mean", dict(transform="balle2018", hyper="mean-scale", context="none")),
+    "mean-scale-checkerboard": ("z-check", dict(transform="balle2018", hyper="mean-scale", context="checkerboard")),
+    "mean-scale-autoregressive": ("z-auto", dict(transform="balle2018", hyper="mean-scale", context="autoregressive")),
+    "cheng2020-anchor": ("z-cheng", dict(transform="cheng2020-anchor", hyper="cheng2020", context="none")),
+    "cheng2020-attn-autoregressive": ("z-attn", dict(transform="cheng2020-attn", hyper="cheng2020", context="autoregressive")),
+}
+WIDTHS = dict(channels=16, latent_channels=16)
+
+
+def conformance_model(name):
+    _, hyperparameters = MODELS[name]
+    torch.manual_seed(0)  # a prior's initial values
+    return randomised(TransformCoding(TransformCoding.Hyperparameters(**{**WIDTHS, **hyperparameters})), SEED)
+
+
+def write_conformance_models(folder, names=MODELS):
+    """Writes the models that the folder lacks; returns their paths."""
+    os.makedirs(folder, exist_ok=True)
+    paths = {name: os.path.join(folder, f"{name}.safetensors") for name in names}
+    missing = [name for name in names if not os.path.exists(paths[name])]
+    for name in missing:
+        write_model(paths[name], conformance_model(name), MODELS[name][0], "random weights, for tests only", half=True)
+    return [paths[name] for name in missing]
+
+
+def add_command(commands):
+    p = commands.add_parser("conformance-models", help="write the random models of the conformance tests that are missing")
+    p.add_argument("output", metavar="OUT_DIR")
+    p.set_defaults(run=run)
+
+
+def run(o):
+    torch.set_num_threads(1)  # more would sum in another order
+    for path in write_conformance_models(o.output):
+        print(f"{path}: {os.path.getsize(path)} bytes")
