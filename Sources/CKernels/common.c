@@ -32,6 +32,38 @@ void nck_nonnegative(float minimum, float *values, size_t count) {
     }
 }
 
+static int32_t rounded(float v) {
+    v = v == v ? v : 0.0f;
+    v = v < -0x1p20f ? -0x1p20f : v;
+    v = v > 0x1p20f ? 0x1p20f : v;
+    return (int32_t)((v + NCK_ROUND_MAGIC) - NCK_ROUND_MAGIC);
+}
+
+void nck_quantize_steps(const float *median, float step, size_t channels, const float *z, int32_t *symbols, size_t positions) {
+    for (size_t p = 0; p < positions; p++, z += channels, symbols += channels)
+        for (size_t c = 0; c < channels; c++) symbols[c] = rounded((z[c] - median[c]) / step);
+}
+
+void nck_reconstruct_steps(const float *median, float step, size_t channels, const int32_t *symbols, float *z, size_t positions) {
+    for (size_t p = 0; p < positions; p++, z += channels, symbols += channels)
+        for (size_t c = 0; c < channels; c++) z[c] = (float)symbols[c] * step + median[c];
+}
+
+void nck_offset_inputs(const float *scales, float least, float gain, float *pairs, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        pairs[2 * i] = scales[i] > least ? scales[i] : least;
+        pairs[2 * i + 1] = gain;
+    }
+}
+
+void nck_add_with_offsets(const int32_t *symbols, const float *offsets, float inverse, float *values, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        const float symbol = (float)symbols[i], offset = offsets[16 * i];
+        const float moved = symbols[i] > 0 ? symbol - offset : symbols[i] < 0 ? symbol + offset : 0.0f;
+        values[i] = moved * inverse + values[i];
+    }
+}
+
 void nck_from_half(const uint16_t *half, float *out, size_t count) {
     for (size_t i = 0; i < count; i++) {
         uint32_t h = half[i], sign = (h & 0x8000u) << 16, exponent = h >> 10 & 31, fraction = h & 0x3ff, bits;

@@ -102,7 +102,7 @@ final class TransformCodingModelTests: XCTestCase {
             let padding = name.hasPrefix("factorized") ? "replicate-16" : "replicate-64"
             for (key, value, text) in [
                 ("format_version", "2", "format version 2, and this library reads version 1"), ("format_version", nil, "format version none"),
-                ("architecture", "transform-coding-2", "architecture 'transform-coding-2' is unknown"), ("quantizer", "lattice", "quantizer 'lattice' is unknown"),
+                ("architecture", "transform-coding-2", "architecture 'transform-coding-2' is unknown"), ("quantizer", "vector", "quantizer 'vector' is unknown"),
                 ("quantizer", nil, "quantizer '' is unknown"), ("padding", "reflect-64", "padding rule is 'reflect-64', and its network needs '\(padding)'"),
                 ("padding", "replicate-32", "padding rule is 'replicate-32'"), ("padding", nil, "padding rule is ''"),
                 ("hyperparameters", "[]", "hyperparameter 'channels'"), ("hyperparameters", "{", "no valid hyperparameters"), ("hyperparameters", nil, "hyperparameters"),
@@ -138,7 +138,7 @@ final class TransformCodingModelTests: XCTestCase {
                 assertThrows(.badModel, "hyperparameter '\(key)'", name) { try other.load() }
             }
             for key in ["transform", "hyper", "context"] {
-                for value in ["", "None", "swin", "balle2018 ", "mean-scale-2", "checkerboard\u{0}"] {
+                for value in ["", "None", "unet", "balle2018 ", "mean-scale-2", "checkerboard\u{0}"] {
                     var other = file
                     other.set(key, value)
                     assertThrows(.badModel, "hyperparameter '\(key)' is '\(value)', and known are '", name) { try other.load() }

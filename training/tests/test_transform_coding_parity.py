@@ -48,6 +48,10 @@ NETWORKS = [
     ("swin", "swin", "checkerboard", 16, 32, {**SWIN, **SWIN_HYPER}),
     ("swin", "swin", "channel-wise", 16, 32, {**SWIN, **SWIN_HYPER, "slices": [16, 16], "max_support_slices": 2}),
     ("swin", "swin", "autoregressive", 16, 32, {**SWIN, **SWIN_HYPER}),
+    ("swin", "swin", "channel-wise-narrow", 16, 32, {**SWIN, **SWIN_HYPER, "slices": [16, 16], "max_support_slices": 1}),
+    ("balle2018", "scale", "none", 16, 32, {"gain": 5}),
+    ("balle2018", "mean-scale", "none", 16, 32, {"gain": 8, "variable_step": 1}),
+    ("balle2018", "mean-scale", "autoregressive", 16, 32, {"gain": 8, "variable_step": 1}),
     ("tcm", "tcm", "tcm", 16, 48, {**TCM, **SLICES}),
     ("tcm", "tcm", "checkerboard", 16, 32, TCM),
 ]
@@ -89,28 +93,37 @@ def near_half(values):
     return ((values - values.floor()) - 0.5).abs() < 1e-4 * (1 + values.abs())
 
 
+def lowest_rate(model):
+    """What the trace's rate parameter, 0, stands for."""
+    return model.rate(torch.zeros(1))
+
+
 def parameters_of(model, values):
     """(means, scales, y_hat) that PyTorch computes from the library's symbols."""
-    z_hat = values["hyper"] + model.medians
+    rate = lowest_rate(model)
+    z_hat = values["hyper"] * (1.0 if rate is None else rate.step) + model.medians
     if model.hyper is None:
         return None, None, z_hat
     if model.context.sequential:  # position after position is slow; each position sees what the library rebuilt before it
-        return model.parameters_of(values["symbols"] + values["means"], z_hat)
-    return model.replay(values["symbols"], z_hat)
+        return model.parameters_of(model.dequantise(values["symbols"], values["means"], values["scales"], rate), z_hat, rate)
+    return model.replay(values["symbols"], z_hat, rate)
 
 
 def check_values(model, values, x):
     """The library's numbers are PyTorch's; gives the symbols of the latents, and their scales."""
     y = model.analyse(x)
     close(values["latents"], y)
+    rate = lowest_rate(model)
     d = (y if model.hyper is None else model.hyper_analyse(y)) - model.medians
+    d = d if rate is None else d / rate.step
     assert ((values["hyper"] == torch.round(d)) | near_half(d)).all()
     means, scales, y_hat = parameters_of(model, values)
     symbols = values["hyper"] if model.hyper is None else values["symbols"]
     if model.hyper is not None:
         close(values["means"], means)
         close(values["scales"].clamp(min=0.11), scales.clamp(min=0.11))
-        assert ((symbols == torch.round(y - means)) | near_half(y - means)).all()
+        latents = y - means if rate is None else (y - means) * rate.gain
+        assert ((symbols == torch.round(latents)) | near_half(latents)).all()
     close(values["picture"], model.synthesise(y_hat))
     return symbols, scales
 
@@ -143,7 +156,7 @@ def check_decoder(values, folder):
     assert decoded.shape == (HEIGHT, WIDTH, 3) and (decoded == expected).all()
 
 
-@pytest.mark.parametrize("names", NETWORKS, ids=lambda row: " ".join(row[:3]))
+@pytest.mark.parametrize("names", NETWORKS, ids=lambda row: " ".join(row[:3] + (("gain",) if "gain" in row[5] else ())))
 @torch.no_grad()
 def test_randomised(names, tmp_path):
     model = network(*names)
@@ -167,7 +180,7 @@ def trained(model, steps=8):
     return model.eval()
 
 
-@pytest.mark.parametrize("names", TRAINED, ids=lambda row: " ".join(row[:3]))
+@pytest.mark.parametrize("names", TRAINED, ids=lambda row: " ".join(row[:3] + (("gain",) if "gain" in row[5] else ())))
 def test_trained(names, tmp_path):
     model = network(*names, narrow=False)
     before = {name: t.clone() for name, t in model.named_parameters()}
@@ -180,7 +193,7 @@ def test_trained(names, tmp_path):
         check_decoder(values, tmp_path)
 
 
-@pytest.mark.parametrize("names", NETWORKS, ids=lambda row: " ".join(row[:3]))
+@pytest.mark.parametrize("names", NETWORKS, ids=lambda row: " ".join(row[:3] + (("gain",) if "gain" in row[5] else ())))
 @torch.no_grad()
 def test_rate(names, tmp_path):
     """With scales that suit the latents: escapes cost less than PyTorch's bound of probabilities says."""

@@ -175,6 +175,13 @@ void nck_exp(float sign, const float *in, float *out, size_t count);
 /* values[i] = max(values[i], bound)^2 - 2^-36, bound = sqrt(minimum + 2^-36): what CompressAI stores of GDN's parameters to what they are.
  * Same code on every path. */
 void nck_nonnegative(float minimum, float *values, size_t count);
+/* symbol = round(clamp((z - median) / step)), and back: z = float(symbol) * step + median, product then sum. Same code on every path. */
+void nck_quantize_steps(const float *median, float step, size_t channels, const float *z, int32_t *symbols, size_t positions);
+void nck_reconstruct_steps(const float *median, float step, size_t channels, const int32_t *symbols, float *z, size_t positions);
+/* pairs[i] = (scale if it exceeds the least, else the least; gain). Same code on every path. */
+void nck_offset_inputs(const float *scales, float least, float gain, float *pairs, size_t count);
+/* values[i] = (symbol moved towards zero by offsets[16 i], 0 stays) * inverse + values[i], product then sum. Same code on every path. */
+void nck_add_with_offsets(const int32_t *symbols, const float *offsets, float inverse, float *values, size_t count);
 /* Exact binary32 values of binary16 numbers. */
 void nck_from_half(const uint16_t *half, float *out, size_t count);
 /* 1 if every value is finite. */

@@ -36,12 +36,11 @@ package final class LatentTrace: @unchecked Sendable {
         residualValues.deallocate()
     }
 
-    func keepLatents(_ map: FeatureMap, _ hyper: UnsafeBufferPointer<Int32>) {
+    func keepLatents(_ map: FeatureMap) {
         (rows, columns, channels) = (map.rows, map.columns, map.channels)
         let count = rows * columns * channels
         latents.removeAll()
         for row in 0 ..< rows { latents.append(contentsOf: UnsafeBufferPointer(start: map.at(row, 0), count: columns * channels)) }
-        hyperSymbols = Array(hyper)
         free()
         meanValues = .allocate(capacity: count)
         meanValues.initialize(repeating: 0)
@@ -52,6 +51,8 @@ package final class LatentTrace: @unchecked Sendable {
         residualValues = .allocate(capacity: count)
         residualValues.initialize(repeating: 0)
     }
+
+    func keepHyper(_ symbols: UnsafeBufferPointer<Int32>) { hyperSymbols = Array(symbols) }
 
     func keepPicture(_ map: FeatureMap) {
         picture.removeAll()

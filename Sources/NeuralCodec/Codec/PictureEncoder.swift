@@ -59,13 +59,13 @@ final class PictureEncoder {
     private func encode(_ symbols: CodedSymbols) throws -> Payload {
         if let lattice = symbols.lattice { return .bytes(try encode(symbols, lattice)) }
         let (hyper, latents, indices) = (symbols.hyper, symbols.latents, symbols.indices)
-        let channels = symbols.hyperChannels
+        let (channels, first) = (symbols.hyperChannels, symbols.firstHyperTable)
         var bits = 0
-        for i in hyper.indices { bits += RANSEncoder.bitBound(hyper[i], network.hyperTables, i % channels) }
+        for i in hyper.indices { bits += RANSEncoder.bitBound(hyper[i], network.hyperTables, first + i % channels) }
         for i in latents.indices { bits += RANSEncoder.bitBound(latents[i], network.latentTables, Int(indices[i])) }
         var encoder = try RANSEncoder(bits: bits, symbols: hyper.count + latents.count)
-        if let first = latents.baseAddress { encoder.put(latents.count, network.latentTables, from: first) { Int(indices[$0]) } }
-        if let first = hyper.baseAddress { encoder.put(hyper.count, network.hyperTables, from: first) { $0 % channels } }
+        if let start = latents.baseAddress { encoder.put(latents.count, network.latentTables, from: start) { Int(indices[$0]) } }
+        if let start = hyper.baseAddress { encoder.put(hyper.count, network.hyperTables, from: start) { first + $0 % channels } }
         return .words(encoder)
     }
 

@@ -26,3 +26,14 @@ struct QualityScale {
         return min(100, max(0, 10 * (Double(upper - 1) + Double(rate - a) / Double(b - a))))
     }
 }
+
+extension WeightLoader {
+    /// Tensor quality_map.
+    func qualityMap() throws -> [Int] {
+        let map = try integers("quality_map", [11])
+        guard map.allSatisfy({ (0...65535).contains($0) }), zip(map, map.dropFirst()).allSatisfy(<) else {
+            throw CodecError(.badModel, "tensor 'quality_map' does not rise from 0...65535 to 0...65535")
+        }
+        return map
+    }
+}

@@ -72,10 +72,11 @@ extension CodingTables {
         return try CodingTables(offsets: lengths.map { -$0 }, frequencies: rows, name: "gaussian.frequencies")
     }
 
-    /// The factorized prior's tables, one a hyperlatent channel: tensors prior.offsets, prior.lengths and prior.frequencies.
-    static func factorizedPrior(_ loader: WeightLoader, channels: Int) throws -> CodingTables {
-        let offsets = try loader.integers("prior.offsets", channels)
-        let lengths = try loader.integers("prior.lengths", channels)
+    /// The factorized prior's tables, one a hyperlatent channel, for each of some levels of the rate if there are: tensors prior.offsets, prior.lengths and prior.frequencies.
+    static func factorizedPrior(_ loader: WeightLoader, channels: Int, levels: Int? = nil) throws -> CodingTables {
+        let shape = levels.map { [$0, channels] } ?? [channels]
+        let offsets = try loader.integers("prior.offsets", shape)
+        let lengths = try loader.integers("prior.lengths", shape)
         let flat = try loader.integers("prior.frequencies", nil)
         return try CodingTables(offsets: offsets, frequencies: try split(flat, lengths.map { $0 + 1 }, "prior.frequencies"), name: "prior.frequencies")
     }

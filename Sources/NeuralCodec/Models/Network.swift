@@ -50,6 +50,8 @@ struct CodedSymbols {
     let hyper: UnsafeBufferPointer<Int32>
     /// Channels of the hyperlatents, which go round in this number of tables.
     let hyperChannels: Int
+    /// The first of them.
+    var firstHyperTable = 0
     let latents: UnsafeBufferPointer<Int32>
     /// Table of each latent, or its scale index for `lattice`.
     let indices: UnsafePointer<UInt8>

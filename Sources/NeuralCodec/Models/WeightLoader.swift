@@ -57,9 +57,10 @@ final class WeightLoader {
         parameterCount += tensor.count
     }
 
-    func integers(_ name: String, _ count: Int?) throws -> [Int] {
-        let tensor = try tensor(name, ["I32", "U16"], count.map { [$0] })
-        guard tensor.shape.count == 1 else { throw CodecError(.badModel, "tensor '\(name)' is not a list") }
+    /// Without a shape, a list of any length.
+    func integers(_ name: String, _ shape: [Int]?) throws -> [Int] {
+        let tensor = try tensor(name, ["I32", "U16"], shape)
+        guard shape != nil || tensor.shape.count == 1 else { throw CodecError(.badModel, "tensor '\(name)' is not a list") }
         return (0 ..< tensor.count).map {
             tensor.type == "U16"
                 ? Int(tensor.bytes.loadUnaligned(fromByteOffset: 2 * $0, as: UInt16.self))
@@ -93,7 +94,7 @@ final class WeightLoader {
         let bias = try bias ?? (knots.map { .rate(try rateTable("\(name).bias.table", $0, outputs)) } ?? .fixed(try biases(name, outputs, order)))
         let taps = WeightedTap.dense(kernelSize: kernelSize)
         let macs = outputs * inputs * taps.count
-        return try pack(outputs: padded(outputs), inputs: padded(inputs), taps.map(\.position), bias, macs: macs) { output, input, tap in
+        return try pack(outputs: padded(outputs), inputs: paddedInputs(inputs), taps.map(\.position), bias, macs: macs) { output, input, tap in
             guard output < outputs, input < inputs else { return 0 }
             return weights[(order.row(output, of: outputs) * inputs + input) * kernelSize * kernelSize + taps[tap].weight]
         }
@@ -112,7 +113,7 @@ final class WeightLoader {
             defer { first += count }
             let bias = Bias.fixed(first == 0 ? bias : UnsafePointer(none))
             return try pack(
-                outputs: padded(outputs), inputs: padded(count), WeightedTap.dense(kernelSize: 1).map(\.position), bias, macs: outputs * count
+                outputs: padded(outputs), inputs: paddedInputs(count), WeightedTap.dense(kernelSize: 1).map(\.position), bias, macs: outputs * count
             ) { output, input, _ in output < outputs && input < count ? weights[output * total + first + input] : 0 }
         }
     }
@@ -136,7 +137,8 @@ final class WeightLoader {
     }
 
     /// Maps have a multiple of NCK_LANES channels, all but pictures.
-    private func padded(_ channels: Int) -> Int { channels <= 3 ? channels : (channels + NCK_LANES - 1) / NCK_LANES * NCK_LANES }
+    private func padded(_ channels: Int) -> Int { (channels + NCK_LANES - 1) / NCK_LANES * NCK_LANES }
+    private func paddedInputs(_ channels: Int) -> Int { channels <= 3 ? channels : padded(channels) }
 
     /// As `dense`, with the outputs shared out to the positions of a pixel shuffle. `linear`: the weights are (outputs, inputs).
     func shuffled(
@@ -151,7 +153,7 @@ final class WeightLoader {
             let part = try allocate(Float.self, padded(channels))
             for channel in 0 ..< padded(channels) { part[channel] = channel < channels ? bias[order.row(channel, of: channels) * cells + cell] : 0 }
             return try pack(
-                outputs: padded(channels), inputs: padded(inputs), taps.map(\.position), .fixed(UnsafePointer(part)), macs: channels * inputs * taps.count
+                outputs: padded(channels), inputs: paddedInputs(inputs), taps.map(\.position), .fixed(UnsafePointer(part)), macs: channels * inputs * taps.count
             ) { output, input, tap in
                 guard output < channels, input < inputs else { return 0 }
                 return weights[((order.row(output, of: channels) * cells + cell) * inputs + input) * kernelSize * kernelSize + taps[tap].weight]
@@ -200,7 +202,7 @@ final class WeightLoader {
         let phases = try (0 ..< stride * stride).map { phase in
             let taps = WeightedTap.transposed(kernelSize: kernelSize, stride: stride, row: phase / stride, column: phase % stride)
             return try pack(
-                outputs: padded(outputs), inputs: padded(inputs), taps.map(\.position), bias, macs: outputs * inputs * taps.count
+                outputs: padded(outputs), inputs: paddedInputs(inputs), taps.map(\.position), bias, macs: outputs * inputs * taps.count
             ) { output, input, tap in
                 guard output < outputs, input < inputs else { return 0 }
                 return weights[(input * outputs + output) * kernelSize * kernelSize + taps[tap].weight]
@@ -259,7 +261,7 @@ final class WeightLoader {
         none.update(repeating: 0, count: padded(outputs))
         let bias = Bias.fixed(bias ? try biases(name, outputs, .file) : UnsafePointer(none))
         let taps = WeightedTap.dense(kernelSize: 1).map(\.position)
-        return try pack(outputs: padded(outputs), inputs: padded(inputs), taps, bias, macs: outputs * inputs) { output, input, _ in
+        return try pack(outputs: padded(outputs), inputs: paddedInputs(inputs), taps, bias, macs: outputs * inputs) { output, input, _ in
             output < outputs && input < inputs ? weights[output * inputs + input] : 0
         }
     }

@@ -90,10 +90,7 @@ final class PatchCheckerboard: Network {
         renderIn = try loader.dense("render_in", R + cell, R, kernelSize: 3)
         renderBlocks = try (0 ..< h.renderBlocks).map { try loader.block("render.\($0)", R, knots: K) }
         renderOut = try loader.dense("render_out", R, cell, kernelSize: 3)
-        qualityMap = try loader.integers("quality_map", 11)
-        guard qualityMap.allSatisfy({ (0...65535).contains($0) }), zip(qualityMap, qualityMap.dropFirst()).allSatisfy(<) else {
-            throw CodecError(.badModel, "tensor 'quality_map' does not rise from 0...65535 to 0...65535")
-        }
+        qualityMap = try loader.qualityMap()
         rateTables = loader.rateTables
         rateValueCount = loader.rateValueCount
         memory = loader.memory

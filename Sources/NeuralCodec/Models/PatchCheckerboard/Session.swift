@@ -32,7 +32,8 @@ extension PatchCheckerboard {
 
         func analyse(_ picture: PictureView) throws {
             try network.analyse(self, picture)
-            trace?.keepLatents(workspace[plan.latents!], UnsafeBufferPointer(hyperSymbols))
+            trace?.keepLatents(workspace[plan.latents!])
+            trace?.keepHyper(UnsafeBufferPointer(hyperSymbols))
         }
 
         private var hyperSymbols: UnsafeMutableBufferPointer<Int32> {

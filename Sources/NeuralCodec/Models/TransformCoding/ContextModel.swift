@@ -92,6 +92,7 @@ struct SpatialContext: ContextModel {
     func run(_ run: LayerRun, prior: FeatureMap, rebuilt: FeatureMap, _ coder: LatentCoder) throws {
         // What the prior contributes to the first layer does not wait for any latent.
         let hidden = run.chain([ConvolutionLayer(convolution: ofPrior)], prior)
+        if let added = coder.level?.context { add(run, added, to: hidden) }
         if checkerboard {
             for pass in 0 ..< 2 {
                 // The number of columns is even.
@@ -108,6 +109,16 @@ struct SpatialContext: ContextModel {
                     PositionLine(row: first, column: wave - 3 * first, rowStep: 1, columnStep: -3, count: last - first + 1)
                 } parameters: { parameters($0, $1, $2, hidden, rebuilt, seesContext: true) }
             }
+        }
+    }
+
+    /// What a context of these values contributes to the first layer, at all positions.
+    private func add(_ run: LayerRun, _ values: UnsafePointer<Float>, to hidden: FeatureMap) {
+        let width = hidden.channels
+        run.spans(hidden, scratch: width) { context, span, sum in
+            ofContext.apply(context, input: values, inputStep: ofContext.inputChannels, output: sum, outputStep: width, count: 1)
+            let position = hidden.at(span.row, span.start)
+            context.kernels.add(width, position, hidden.step, sum, 0, position, hidden.step, span.count)
         }
     }
 

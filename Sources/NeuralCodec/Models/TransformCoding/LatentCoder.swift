@@ -13,6 +13,10 @@ final class LatentCoder {
     private let trace: LatentTrace?
     private let clock: StageClock?
     private let source: Source
+    /// Of a variable rate; nil for a network of one rate.
+    let level: RateLevel?
+    /// Scales in steps, in coding order; with `level` only.
+    private let scales: UnsafeMutablePointer<Float>?
     private(set) var checksum: UInt32
     /// Symbols of the passes so far.
     private(set) var count = 0
@@ -26,7 +30,7 @@ final class LatentCoder {
 
     init(
         _ network: TransformCoding, rebuilt: FeatureMap, latents: FeatureMap?, symbols: UnsafeMutablePointer<Int32>, indices: UnsafeMutablePointer<UInt8>,
-        source: Source = .none, checksum: UInt32 = 0, trace: LatentTrace? = nil, clock: StageClock? = nil
+        level: RateLevel? = nil, scales: UnsafeMutablePointer<Float>? = nil, source: Source = .none, checksum: UInt32 = 0, trace: LatentTrace? = nil, clock: StageClock? = nil
     ) {
         self.network = network
         self.rebuilt = rebuilt
@@ -34,6 +38,8 @@ final class LatentCoder {
         self.symbols = symbols
         self.indices = indices
         self.source = source
+        self.level = level
+        self.scales = scales
         self.checksum = checksum
         self.trace = trace
         self.clock = clock
@@ -47,7 +53,7 @@ final class LatentCoder {
         let span = run.spanLength(lines: lines, length: length)
         run.count(macs: macs * lines * length)
         let (start, parts) = (count, (length + span - 1) / span)
-        run.each(lines * parts, scratch: scratch + network.quantizer.scratchCount(channels.count)) { context, index, memory in
+        run.each(lines * parts, scratch: scratch + ownScratchCount(channels.count)) { context, index, memory in
             let (row, first) = (index / parts, index % parts * span)
             let part = line(row).part(first ..< min(first + span, length))
             take(context, part, channels, parameters(context, part, memory), start + (row * length + first) * channels.count, memory + scratch)
@@ -61,6 +67,10 @@ final class LatentCoder {
         }
     }
 
+    private func ownScratchCount(_ channels: Int) -> Int {
+        network.quantizer.scratchCount(channels) + (network.variableRate == nil ? 0 : 4 * ThreadTeam.spanLength * channels + VariableRate.scratchCount(channels))
+    }
+
     /// Means and scale indices of a part; the encoder's symbols.
     private func take(
         _ context: LayerContext, _ part: PositionLine, _ channels: Range<Int>, _ raw: UnsafePointer<Float>, _ offset: Int, _ scratch: UnsafeMutablePointer<Float>
@@ -68,6 +78,7 @@ final class LatentCoder {
         let (width, constants) = (channels.count, network.constants)
         let means = part.pointer(rebuilt) + channels.lowerBound
         let step = part.step(rebuilt)
+        if let level, let scales { return take(context, part, channels, raw, offset, scratch, level, scales + offset) }
         context.kernels.parameters(constants.ones, constants.zeros, network.thresholds, width, raw, means, step, indices + offset, part.count)
         if case .classical(let lattice) = network.quantizer { lattice.indices(raw + width, stride: 2 * width, width, part.count, into: indices + offset) }
         guard let latents else { return }
@@ -89,6 +100,29 @@ final class LatentCoder {
         trace?.keepSymbols(part, channels, symbols + offset)
     }
 
+    /// The same with steps of a level: symbol = round((y - mean) * gain).
+    private func take(
+        _ context: LayerContext, _ part: PositionLine, _ channels: Range<Int>, _ raw: UnsafePointer<Float>, _ offset: Int, _ scratch: UnsafeMutablePointer<Float>,
+        _ level: RateLevel, _ scales: UnsafeMutablePointer<Float>
+    ) {
+        let (width, constants, kernels) = (channels.count, network.constants, context.kernels)
+        let (means, step) = (part.pointer(rebuilt) + channels.lowerBound, part.step(rebuilt))
+        let (inSteps, difference, zeros) = (scratch, scratch + 2 * part.count * width, scratch + 3 * part.count * width)
+        kernels.scale(constants.ones, width, raw, 2 * width, inSteps, 2 * width, part.count)
+        kernels.scale(level.channelGains, width, raw + width, 2 * width, inSteps + width, 2 * width, part.count)
+        kernels.scale(constants.ones, width, inSteps + width, 2 * width, scales, width, part.count)
+        kernels.parameters(constants.ones, constants.zeros, network.thresholds, width, inSteps, means, step, indices + offset, part.count)
+        guard let latents else { return }
+        trace?.keepParameters(part, channels, means: means, meanStep: step, scales: raw + width, scaleStep: 2 * width)
+        kernels.scale(constants.minusOnes, width, means, step, difference, width, part.count)
+        kernels.add(width, part.pointer(latents) + channels.lowerBound, part.step(latents), difference, width, difference, width, part.count)
+        zeros.update(repeating: 0, count: part.count * width)
+        kernels.quantize(level.channelGains, width, difference, width, zeros, width, symbols + offset, part.count)
+        network.variableRate!.rebuild(
+            context, level, width, symbols: symbols + offset, scales: scales, means: means, step, part.count, scratch: scratch + 4 * part.count * width)
+        trace?.keepSymbols(part, channels, symbols + offset)
+    }
+
     private func decode(_ context: LayerContext, _ line: PositionLine, _ channels: Range<Int>, _ offset: Int, _ scratch: UnsafeMutablePointer<Float>) throws {
         let (symbols, indices) = (symbols + offset, indices + offset)
         let total = line.count * channels.count
@@ -101,6 +135,10 @@ final class LatentCoder {
         if isDamaged { throw RANSDecoder.error }
         checksum = ncp_crc32c(checksum, symbols, 4 * total)
         let (means, step) = (line.pointer(rebuilt) + channels.lowerBound, line.step(rebuilt))
+        if let level, let scales {
+            return network.variableRate!.rebuild(
+                context, level, channels.count, symbols: symbols, scales: scales + offset, means: means, step, line.count, scratch: scratch)
+        }
         switch network.quantizer {
         case .scalar: context.kernels.reconstruct(symbols, channels.count, means, step, line.count)
         case .basis(let lattice):
@@ -125,8 +163,8 @@ final class SymbolSource {
     init(_ payload: UnsafeRawBufferPointer) throws { decoder = try RANSDecoder(payload) }
 
     /// Hyperlatents, or the latents of a factorized prior: the table is the channel's. Whether the data is damaged.
-    func takeHyper(_ symbols: UnsafeMutableBufferPointer<Int32>, _ tables: CodingTables, channels: Int) -> Bool {
-        for start in stride(from: 0, to: symbols.count, by: channels) { decoder.take(channels, tables, into: symbols.baseAddress! + start) { $0 } }
+    func takeHyper(_ symbols: UnsafeMutableBufferPointer<Int32>, _ tables: CodingTables, first: Int, channels: Int) -> Bool {
+        for start in stride(from: 0, to: symbols.count, by: channels) { decoder.take(channels, tables, into: symbols.baseAddress! + start) { first + $0 } }
         return decoder.isDamaged
     }
 
@@ -150,8 +188,8 @@ final class LatticeSource {
         dimension = coder.dimension
     }
 
-    func takeHyper(_ symbols: UnsafeMutableBufferPointer<Int32>, _ tables: CodingTables, channels: Int) -> Bool {
-        for i in symbols.indices { symbols[i] = decoder.value(0, tables, i % channels, lane: i % RANS.lanes) }
+    func takeHyper(_ symbols: UnsafeMutableBufferPointer<Int32>, _ tables: CodingTables, first: Int, channels: Int) -> Bool {
+        for i in symbols.indices { symbols[i] = decoder.value(0, tables, first + i % channels, lane: i % RANS.lanes) }
         return decoder.isDamaged
     }
 

@@ -156,7 +156,6 @@ extension LatentQuantizer {
     /// lattice.basis (groups, n, n), rows spanning the lattice; "lattice_search": "babai" or "exact", which only encoders use).
     init(_ loader: WeightLoader, _ parameters: NetworkParameters, _ name: String, slices: [Int]) throws {
         guard name == "lattice" else {
-            guard name == "scalar" else { throw CodecError(.badModel, "the model's quantizer '\(name)' is unknown; known are 'scalar' and 'lattice'") }
             self = .scalar
             return
         }

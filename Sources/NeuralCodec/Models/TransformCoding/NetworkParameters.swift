@@ -65,6 +65,9 @@ final class NetworkParameters {
         return value
     }
 
+    /// Nil if there is none.
+    func optionalCount(_ name: String, _ range: ClosedRange<Int>) throws -> Int? { value(name) == nil ? nil : try count(name, range) }
+
     func counts(_ name: String, _ number: Int, _ range: ClosedRange<Int>) throws -> [Int] {
         guard let values = self.value(name)?.integers, values.count == number, values.allSatisfy(range.contains) else {
             throw CodecError(.badModel, "hyperparameter '\(name)' is not a list of \(number) numbers in \(range.lowerBound)...\(range.upperBound)")

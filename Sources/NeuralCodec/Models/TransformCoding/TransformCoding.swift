@@ -20,14 +20,17 @@ final class TransformCoding: Network {
     let thresholds: UnsafePointer<Float>
     let constants: ChannelConstants
     let quantizer: LatentQuantizer
+    /// Nil for a network of one rate.
+    let variableRate: VariableRate?
     /// Pixels on a side of a latent's, and of a hyperlatent's.
     let latentSide = 16
     let padding: Int
-    let qualityMap: [Int] = []
+    let qualityMap: [Int]
     private let memory: [ByteBuffer]
 
     init(_ loader: WeightLoader, _ parameters: JSON, quantizer: String) throws {
         let parameters = NetworkParameters(parameters)
+        _ = try parameters.width("channels")
         let M = try parameters.width("latent_channels")
         latentChannels = M
         (analysis, synthesis) = try Self.transforms(loader, parameters)
@@ -35,11 +38,20 @@ final class TransformCoding: Network {
         // Spatial contexts see the prior through another layer; the others take it as means and scales.
         hyper = try Self.hyper(loader, parameters, order: kind.isSpatial ? .file : .halvesSwapped)
         context = try Self.context(loader, parameters, kind, hyper)
-        hyperTables = try .factorizedPrior(loader, channels: hyper?.hyperChannels ?? M)
+        variableRate = try VariableRate(loader, parameters, hasSpatialContext: kind.isSpatial)
+        guard variableRate == nil || (hyper != nil && quantizer == "scalar") else {
+            throw CodecError(.badModel, "hyperparameter 'gain': only networks with a hyperprior and a scalar quantizer have a variable rate")
+        }
+        qualityMap = variableRate == nil ? [] : try loader.qualityMap()
+        hyperTables = try .factorizedPrior(
+            loader, channels: hyper?.hyperChannels ?? M, levels: variableRate.flatMap { $0.steps == nil ? nil : $0.levels })
         medians = UnsafePointer(try loader.floats("prior.medians", [hyper?.hyperChannels ?? M]))
         latentTables = hyper == nil ? hyperTables : try .gaussian(loader)
         thresholds = hyper == nil ? try loader.noThresholds() : try loader.thresholds(scales: latentTables.count)
         constants = try ChannelConstants(loader, channels: M)
+        guard quantizer == "scalar" || quantizer == "lattice" else {
+            throw CodecError(.badModel, "the model's quantizer '\(quantizer)' is unknown; known are 'scalar' and 'lattice'")
+        }
         guard hyper != nil || quantizer == "scalar" else { throw CodecError(.badModel, "the model's quantizer is '\(quantizer)', which needs a hyperprior") }
         let slices = kind.hasSlices ? try parameters.slices("slices", of: M) : [M]
         self.quantizer = try LatentQuantizer(loader, parameters, quantizer, slices: slices)

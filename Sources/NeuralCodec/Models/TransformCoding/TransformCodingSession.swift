@@ -20,6 +20,9 @@ extension TransformCoding {
         let hyperSymbols: Planned<Int32>
         let symbols: Planned<Int32>
         let indices: Planned<UInt8>
+        /// Hyperlatents (encoder), and scales in coding order; of a variable rate only.
+        let hyperLatents: PlannedMap?
+        let scales: Planned<Float>?
         let layers: PlannedRun
         /// On maps that are only laid out.
         let stages: Stages
@@ -49,6 +52,9 @@ extension TransformCoding {
                 symbols = plan.reserve(Int32.self, 0)
                 indices = plan.reserve(UInt8.self, 0)
             }
+            let isVariable = network.variableRate != nil
+            scales = isVariable ? plan.reserve(Float.self, indices.count) : nil
+            hyperLatents = isVariable && encoder ? hyperRebuilt.map { plan.map($0.rows, $0.columns, $0.channels) } : nil
             let stages = Stages(
                 network: network, picture: picture.rehearsed, latents: latents?.rehearsed, rebuilt: rebuilt.rehearsed, hyperRebuilt: hyperRebuilt?.rehearsed,
                 prior: prior?.rehearsed)
@@ -101,7 +107,9 @@ extension TransformCoding {
         }
 
         func rehearseContext(_ run: LayerRun) {
-            let coder = LatentCoder(network, rebuilt: rebuilt, latents: nil, symbols: .init(bitPattern: 64)!, indices: .init(bitPattern: 64)!)
+            let coder = LatentCoder(
+                network, rebuilt: rebuilt, latents: nil, symbols: .init(bitPattern: 64)!, indices: .init(bitPattern: 64)!,
+                level: network.variableRate?.level(rate: 0))
             try? runContext(run, coder)  // errors come from streams only
         }
 
@@ -166,7 +174,7 @@ extension TransformCoding {
             stages = Stages(
                 network: plan.network, picture: workspace[plan.picture], latents: map(plan.latents), rebuilt: workspace[plan.rebuilt],
                 hyperRebuilt: map(plan.hyperRebuilt), prior: map(plan.prior))
-            // Networks of one rate have no rate tables.
+            // These networks have no rate tables.
             run = plan.layers.run(workspace, LayerContext(kernels: kernels, team: team, rates: workspace[Planned<Float>(offset: 0, count: 0)]))
             for map in [stages.picture, stages.latents, stages.rebuilt, stages.hyperRebuilt] { map?.clearHalo() }
         }
@@ -188,11 +196,12 @@ extension TransformCoding {
             try progress.step(0.8)
             let latents = stages.latents!
             if network.hyper != nil {
-                stages.hyperAnalyse(run) { keepSymbols(of: $0) }
+                // With a variable rate they become symbols at each rate anew.
+                stages.hyperAnalyse(run) { plan.hyperLatents == nil ? keepSymbols(of: $0) : run.copy($0, to: workspace[plan.hyperLatents!], at: 0) }
             } else {
                 keepSymbols(of: latents)
             }
-            trace?.keepLatents(latents, UnsafeBufferPointer(hyperSymbols))
+            trace?.keepLatents(latents)
             if case .basis(let lattice) = network.quantizer {
                 run.spans(latents) { context, span, _ in
                     lattice.prepare(context, latents.at(span.row, span.start), latents.step, latents.channels, span.count)
@@ -201,21 +210,32 @@ extension TransformCoding {
             try progress.step(1)
         }
 
-        private func keepSymbols(of map: FeatureMap) {
+        private func firstHyperTable(_ level: RateLevel?) -> Int { level?.step == nil ? 0 : level!.level * network.hyper!.hyperChannels }
+
+        private func keepSymbols(of map: FeatureMap, step: Float? = nil) {
             let row = map.columns * map.channels
             for index in 0 ..< map.rows {
+                if let step {
+                    nck_quantize_steps(network.medians, step, map.channels, map.at(index, 0), hyperSymbols.baseAddress! + index * row, map.columns)
+                    continue
+                }
                 kernels.quantize_hyper(network.medians, map.channels, map.at(index, 0), hyperSymbols.baseAddress! + index * row, map.columns)
             }
         }
 
         func quantize(rate: Int) throws -> CodedSymbols {
-            rebuildFactorized()
+            let level = network.variableRate?.level(rate: rate)
+            if let planned = plan.hyperLatents { keepSymbols(of: workspace[planned], step: level?.step) }
+            trace?.keepHyper(UnsafeBufferPointer(hyperSymbols))
+            rebuildFactorized(step: level?.step)
             stages.hyperSynthesise(run)
             let coder = LatentCoder(
-                network, rebuilt: stages.rebuilt, latents: stages.latents, symbols: workspace[plan.symbols], indices: workspace[plan.indices], trace: trace)
+                network, rebuilt: stages.rebuilt, latents: stages.latents, symbols: workspace[plan.symbols], indices: workspace[plan.indices], level: level,
+                scales: plan.scales.map { workspace[$0] }, trace: trace)
             try stages.runContext(run, coder)
             return CodedSymbols(
                 hyper: UnsafeBufferPointer(hyperSymbols), hyperChannels: network.hyper?.hyperChannels ?? network.latentChannels,
+                firstHyperTable: firstHyperTable(level),
                 latents: UnsafeBufferPointer(start: workspace[plan.symbols], count: plan.symbols.count), indices: workspace[plan.indices],
                 lattice: network.quantizer.latticeCoder)
         }
@@ -225,12 +245,12 @@ extension TransformCoding {
         func decode(rate: Int, _ payload: UnsafeRawBufferPointer) throws -> UInt32 {
             if let lattice = network.quantizer.latticeCoder {
                 let source = try LatticeSource(payload, lattice)
-                let checksum = try decode(.lattice(source), source.takeHyper)
+                let checksum = try decode(.lattice(source), rate, source.takeHyper)
                 try finish(source.finish)
                 return checksum
             }
             let source = try SymbolSource(payload)
-            let checksum = try decode(.words(source), source.takeHyper)
+            let checksum = try decode(.words(source), rate, source.takeHyper)
             try finish(source.finish)
             return checksum
         }
@@ -241,17 +261,20 @@ extension TransformCoding {
             #endif
         }
 
-        private func decode(_ source: LatentCoder.Source, _ takeHyper: (UnsafeMutableBufferPointer<Int32>, CodingTables, Int) -> Bool) throws -> UInt32 {
+        private func decode(
+            _ source: LatentCoder.Source, _ rate: Int, _ takeHyper: (UnsafeMutableBufferPointer<Int32>, CodingTables, _ first: Int, _ channels: Int) -> Bool
+        ) throws -> UInt32 {
+            let level = network.variableRate?.level(rate: rate)
             let symbols = hyperSymbols
-            if takeHyper(symbols, network.hyperTables, network.hyper?.hyperChannels ?? network.latentChannels) { throw RANSDecoder.error }
+            if takeHyper(symbols, network.hyperTables, firstHyperTable(level), network.hyper?.hyperChannels ?? network.latentChannels) { throw RANSDecoder.error }
             let checksum = ncp_crc32c(0, symbols.baseAddress, 4 * symbols.count)
             clock?.mark(.coding)
-            rebuildFactorized()
+            rebuildFactorized(step: level?.step)
             stages.hyperSynthesise(run)
             try progress.step(0.3)
             let coder = LatentCoder(
-                network, rebuilt: stages.rebuilt, latents: nil, symbols: workspace[plan.symbols], indices: workspace[plan.indices], source: source,
-                checksum: checksum, clock: clock)
+                network, rebuilt: stages.rebuilt, latents: nil, symbols: workspace[plan.symbols], indices: workspace[plan.indices], level: level,
+                scales: plan.scales.map { workspace[$0] }, source: source, checksum: checksum, clock: clock)
             try stages.runContext(run, coder)
             try progress.step(1)
             return coder.checksum
@@ -260,10 +283,14 @@ extension TransformCoding {
         // MARK: Both
 
         /// What has a factorized prior: the hyperlatents, or all latents where there are none.
-        private func rebuildFactorized() {
+        private func rebuildFactorized(step: Float?) {
             let map = stages.hyperRebuilt ?? stages.rebuilt
             let row = map.columns * map.channels
             for index in 0 ..< map.rows {
+                if let step {
+                    nck_reconstruct_steps(network.medians, step, map.channels, hyperSymbols.baseAddress! + index * row, map.at(index, 0), map.columns)
+                    continue
+                }
                 kernels.reconstruct_hyper(network.medians, map.channels, hyperSymbols.baseAddress! + index * row, map.at(index, 0), map.columns)
             }
         }
