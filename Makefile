@@ -85,10 +85,10 @@ test-torch: stage
 	$(swift_products) --product neuralcodec-bench
 	PYTHONPATH=$(abspath $(stage)/python) .venv-torch/bin/python -m pytest -q -p no:cacheprovider training/tests
 
-##   make test-compressai  the live comparison with CompressAI, in .venv-compressai (5.8 GB, CPython 3.11 or older)
-test-compressai: setup
+##   make test-compressai  the live comparison with CompressAI and imports of its models, in .venv-compressai (5.8 GB, CPython 3.11 or older)
+test-compressai: stage
 	scripts/setup --compressai
-	.venv-compressai/bin/python -m pytest -q -p no:cacheprovider training/tests/test_compressai_parity.py
+	.venv-compressai/bin/python -m pytest -q -p no:cacheprovider training/tests/test_compressai_parity.py training/tests/test_compressai_import_live.py
 
 asan := -c release --sanitize=address --scratch-path .build/asan -Xswiftc -enable-testing \
 	-Xcc -fsanitize=undefined -Xcc -fno-sanitize=pointer-overflow -Xcc -fno-sanitize-recover=all

@@ -11,7 +11,7 @@ struct Encode: ParsableCommand {
     @Argument(help: ArgumentHelp("File to write; -: standard output.", valueName: "out"))
     var output: String
 
-    @Option(name: .shortAndLong, help: ArgumentHelp("0 (smallest file) ... 100 (best picture), fractions allowed. (default: 75)", valueName: "q"))
+    @Option(name: .shortAndLong, help: ArgumentHelp("0 (smallest file) ... 100 (best picture), fractions allowed; no matter to a model of one rate. (default: 75)", valueName: "q"))
     var quality: Double?
 
     @Option(help: ArgumentHelp("Best quality whose file has at most so many bytes; K, M, G may follow.", valueName: "bytes"))
@@ -64,7 +64,8 @@ struct Encode: ParsableCommand {
         if verbose {
             let bitsPerPixel = decimal(8 * Double(file.count) / (Double(picture.width) * Double(picture.height)), places: 4)
             let reached = summary.psnr.map { ", PSNR \(decimal($0, places: 2)) dB" } ?? ""
-            printError("\(displayName(output, standard: "standard output")): \(file.count) bytes, \(bitsPerPixel) bits per pixel, quality \(decimal(summary.quality, places: 2))\(reached)")
+            let rate = model.hasVariableRate ? "quality \(decimal(summary.quality, places: 2))" : "the model's only rate"
+            printError("\(displayName(output, standard: "standard output")): \(file.count) bytes, \(bitsPerPixel) bits per pixel, \(rate)\(reached)")
         }
     }
 }

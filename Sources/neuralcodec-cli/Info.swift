@@ -49,7 +49,7 @@ struct Info: ParsableCommand {
             } else {
                 rows.append(("model", "\(info.modelID), hash \(hexadecimal(info.modelHash)), \(model == nil ? "not found here" : "found here")"))
                 if let description = model?.description, !description.isEmpty { rows.append(("", description)) }
-                rows.append(("rate", "\(info.rateParameter) of 65535"))
+                rows.append(("rate", model?.hasVariableRate == false ? "the model's only one" : "\(info.rateParameter) of 65535"))
             }
             rows.append(("versions", "format \(info.formatVersion), arithmetic \(info.arithmeticVersion)"))
             try printOutput(table(rows))

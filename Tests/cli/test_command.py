@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What neuralcodec(1) promises."""
+import json
 import os
 import pty
 import re
@@ -366,6 +367,24 @@ def test_another_model(command):
     command.fails("encode", "in.png", "again.nic", "--model", "nothing")
     command.path("bad.safetensors").write_bytes(tiny.read_bytes()[:-1])
     command.fails("encode", "in.png", "again.nic", "--model", "bad.safetensors")
+
+
+def test_a_model_of_one_rate(command):
+    model = REPOSITORY / "Tests/conformance/zoo/mean-scale.safetensors"
+    facts = command.json("info", model)
+    assert facts["architecture"] == "transform-coding" and json.loads(facts["hyperparameters"])["hyper"] == "mean-scale" and facts["quantizer"] == "scalar"
+    assert facts["variable_rate"] is False and facts["parameters"] > 0 and 0 < facts["decode_kmac_per_pixel"] < facts["encode_kmac_per_pixel"]
+    text = command.run("info", model).stdout.decode()
+    assert facts["hash"] in text and "transform-coding" in text and "mean-scale" in text and re.search(r"rates +one", text)
+    command.write("in.png", scene(64, 64))
+    said = command.run("encode", "-v", "in.png", "out.nic", "--model", model).stderr.decode()
+    assert "the model's only rate" in said and "quality" not in said
+    command.run("encode", "in.png", "again.nic", "--model", model, "--quality", "3")
+    assert command.path("again.nic").read_bytes() == command.path("out.nic").read_bytes()
+    assert "of 65535" in command.run("info", "out.nic").stdout.decode()
+    command.path("models").mkdir()
+    command.path(f"models/{facts['id']}.safetensors").symlink_to(model)
+    assert "the model's only one" in command.run("info", "out.nic", environment={"NEURALCODEC_MODEL_PATH": str(command.path("models"))}).stdout.decode()
 
 
 @pytest.mark.parametrize("channels", [1, 3])
