@@ -7,7 +7,7 @@ import XCTest
 enum ZooModel {
     static let names = [
         "factorized", "factorized-relu", "scale", "mean-scale", "mean-scale-checkerboard", "mean-scale-autoregressive", "cheng2020-anchor",
-        "cheng2020-attn-autoregressive",
+        "cheng2020-attn-autoregressive", "swin", "swin-channel-wise-narrow", "tcm-checkerboard", "variable-rate",
     ]
 
     static func bytes(_ name: String) throws -> [UInt8] { try testBytes("conformance/zoo/\(name).safetensors") }

@@ -13,6 +13,7 @@ from .models import TransformCoding
 from .randomised import randomised
 
 SEED = 20250202
+SWIN = dict(stage_channels=[16, 16, 16, 16], depths=[1, 2, 1, 1], hyper_stage_channels=[16, 16], hyper_depths=[2, 1], window=4, hyper_window=2, head_channels=8)
 # File name -> id and hyperparameters. A new network is a row here, and one in ZooConformanceTests.swift.
 MODELS = {
     "factorized": ("z-fact", dict(transform="balle2018", hyper="none", context="none")),
@@ -23,6 +24,14 @@ MODELS = {
     "mean-scale-autoregressive": ("z-auto", dict(transform="balle2018", hyper="mean-scale", context="autoregressive")),
     "cheng2020-anchor": ("z-cheng", dict(transform="cheng2020-anchor", hyper="cheng2020", context="none")),
     "cheng2020-attn-autoregressive": ("z-attn", dict(transform="cheng2020-attn", hyper="cheng2020", context="autoregressive")),
+    "swin": ("z-swin", dict(transform="swin", hyper="swin", context="none", **SWIN)),
+    "swin-channel-wise-narrow": ("z-charm", dict(
+        transform="swin", hyper="swin", context="channel-wise-narrow", latent_channels=32, **{**SWIN, "stage_channels": [16, 16, 16, 32]}, slices=[16, 16],
+        max_support_slices=1)),
+    "tcm-checkerboard": ("z-tcm", dict(
+        transform="tcm", hyper="tcm", context="checkerboard", hyper_channels=16, depths=[2, 0, 0, 1, 0, 0], head_channels=[8, 16, 4, 8, 16, 8], window=4,
+        hyper_window=2, hyper_head_channels=8)),
+    "variable-rate": ("z-vbr", dict(transform="balle2018", hyper="mean-scale", context="autoregressive", gain=6, variable_step=1)),
 }
 WIDTHS = dict(channels=16, latent_channels=16)
 
@@ -30,7 +39,10 @@ WIDTHS = dict(channels=16, latent_channels=16)
 def conformance_model(name):
     _, hyperparameters = MODELS[name]
     torch.manual_seed(0)  # a prior's initial values
-    return randomised(TransformCoding(TransformCoding.Hyperparameters(**{**WIDTHS, **hyperparameters})), SEED)
+    model = TransformCoding(TransformCoding.Hyperparameters(**{**WIDTHS, **hyperparameters}))
+    if model.vbr is not None:
+        model.vbr.gains.mul_(8)  # the lowest rate, which tests code at, is to be lively
+    return randomised(model, SEED)
 
 
 def write_conformance_models(folder, names=MODELS):

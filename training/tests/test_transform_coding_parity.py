@@ -54,7 +54,7 @@ NETWORKS = [
     ("balle2018", "mean-scale", "none", 16, 32, {"gain": 8, "variable_step": 1}),
     ("balle2018", "mean-scale", "autoregressive", 16, 32, {"gain": 8, "variable_step": 1}),
     ("tcm", "tcm", "tcm", 16, 48, {**TCM, **SLICES}),
-    ("tcm", "tcm", "checkerboard", 16, 32, TCM),
+    ("tcm", "tcm", "checkerboard", 16, 32, {k: v for k, v in TCM.items() if not k.startswith("attention")}),
 ]
 
 TRAINED = [row for row in NETWORKS if row[:3] in (("balle2018", "none", "none"), ("balle2018", "mean-scale", "checkerboard"), ("cheng2020-anchor", "cheng2020", "autoregressive"))]
