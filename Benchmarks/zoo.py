@@ -38,7 +38,8 @@ ARCHITECTURES = {
 CONTEXTS = {
     "hyperprior": lambda h: dict(context="none"),
     "+ checkerboard": lambda h: dict(context="checkerboard"),
-    "+ ChARM": lambda h: dict(context="channel-wise", slices=[SLICE] * (h["latent_channels"] // SLICE), max_support_slices=5),
+    # Zhu et al. have a narrower one.
+    "+ ChARM": lambda h: dict(context="channel-wise-narrow" if h["transform"] == "swin" else "channel-wise", slices=[SLICE] * (h["latent_channels"] // SLICE), max_support_slices=5),
     "+ AR": lambda h: dict(context="autoregressive"),
 }
 # What has no hyperprior, or a context of its own.
