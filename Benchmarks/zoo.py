@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / ".build" / "zoo"
 COMMAND = Path(os.environ.get("NEURALCODEC_PREFIX", ROOT / "build")) / "bin" / "neuralcodec"
 WIDTH, HEIGHT = 768, 512  # of the Kodak pictures
-SMALL = 192, 128  # where PyTorch goes from position to position
+SMALL = 256, 256  # where PyTorch goes from position to position
 SLICE = 32  # channels of a slice of the channel-wise context
 
 # CompressAI's widths at quality 4; those of Zhu et al. (2022) and Liu et al. (2023).
@@ -38,7 +38,8 @@ ARCHITECTURES = {
 CONTEXTS = {
     "hyperprior": lambda h: dict(context="none"),
     "+ checkerboard": lambda h: dict(context="checkerboard"),
-    "+ ChARM": lambda h: dict(context="channel-wise", slices=[SLICE] * (h["latent_channels"] // SLICE), max_support_slices=5),
+    # Zhu et al. have a narrower one.
+    "+ ChARM": lambda h: dict(context="channel-wise-narrow" if h["transform"] == "swin" else "channel-wise", slices=[SLICE] * (h["latent_channels"] // SLICE), max_support_slices=5),
     "+ AR": lambda h: dict(context="autoregressive"),
 }
 # What has no hyperprior, or a context of its own.
@@ -107,20 +108,21 @@ class Network:
         z_hat = torch.round(model.hyper_analyse(y) - model.medians) + model.medians
         sequential = model.context.sequential
         y_hat = torch.round(y) if sequential else model.code_latents(y, z_hat).y_hat
-        symbols = torch.round(y)
-        positions = y.shape[2] * y.shape[3]
-        small = [v[:, :, :SMALL[1] // side, :SMALL[0] // side] for v, side in ((y, 16), (z_hat, 64))]
+        small = [v[:, :, :SMALL[1] // side, :SMALL[0] // side].contiguous() for v, side in ((y, 16), (z_hat, 64))]
 
         def context(step):
-            """Seconds of the hyper synthesis and the context."""
+            """Seconds of the hyper synthesis and the context; `step` takes latents, or symbols, and hyperlatents."""
             if not sequential:
-                return timed(lambda: step(symbols, z_hat))
-            prior = model.hyper_synthesise(small[1])
-            one = timed(lambda: model.context.run(model, prior, lambda mean, where: torch.round(small[0][where] - mean) + mean)) / (small[0].shape[2] * small[0].shape[3])
-            return timed(lambda: model.hyper_synthesise(z_hat)) + positions * one
+                return timed(lambda: step(y, z_hat))
+            positions, threads = float("inf"), torch.get_num_threads()
+            for count in {threads, 1}:  # maps of one position may take longer with more
+                torch.set_num_threads(count)
+                positions = min(positions, timed(lambda: step(*small)) - timed(lambda: model.hyper_synthesise(small[1])))
+            torch.set_num_threads(threads)
+            return timed(lambda: model.hyper_synthesise(z_hat)) + positions * y[0, 0].numel() / small[0][0, 0].numel()
 
         return [[
-            timed(lambda: model.hyper_analyse(model.analyse(x))) + context(lambda s, z: model.code_latents(y, z)),
+            timed(lambda: model.hyper_analyse(model.analyse(x))) + context(model.code_latents),
             context(model.replay) + timed(lambda: model.synthesise(y_hat)),
         ] for _ in range(rounds)]
 

@@ -4,7 +4,8 @@
     PYTHONPATH=build/python python Benchmarks/zoo_speed.py [--threads N] [--rounds N] [--only TEXT] KERNELCHECK     needs PyTorch; KERNELCHECK: the program of Tests/kernels
 
 Ours is everything from pixels to file and back. PyTorch's is its networks only: CompressAI's entropy coder, table look-ups and padding are left out, which is in PyTorch's favour.
-Of a spatially autoregressive context PyTorch computes position after position, as CompressAI does, on a picture of 192 x 128; its time is scaled to the number of positions.
+Of a spatially autoregressive context PyTorch computes position after position, as CompressAI does, on a picture of 256 x 256; its time, with all
+threads or with one, whichever is less, is scaled to the number of positions.
 Weights are random and latents lively: files are larger, and our entropy coding slower, than with trained models. The share is of fused multiply-adds measured in the same run.
 The last line is JSON.
 """
