@@ -42,7 +42,7 @@ def channels_of(vectors):
     return vectors.flatten(-2).permute(0, 3, 1, 2)
 
 
-# Nearest points. Vectors t (..., n) in the lattice's units. Ties have the library's answers.
+# Nearest points of vectors t (..., n) in the lattice's units, as integers. Ties can fall otherwise than in the library; to a decoder that is all the same.
 
 
 def nearest_dn(t):
@@ -102,7 +102,7 @@ class ClassicalLattice(nn.Module):
     """E8, Barnes-Wall or Leech, scaled. `scale` multiplies the points in the library's units; at first a cell's volume is 1, as that of rounding.
 
     The library codes points with the exact probabilities of docs/quantizers.md. `bits`, for training and estimates, is a stand-in for them: each coordinate by itself, a
-    Gaussian integrated over as much of the axis as a cube of the cell's volume has. It knows nothing of the shape of the cells, nor that some points are not there.
+    Gaussian integrated over as much of the axis as a cube of the cell's volume has. It knows neither the shape of the cells nor that only some of the integers are points.
     """
 
     kinds = {"e8": (8, nearest_e8, 0.5, 1.0), "barnes-wall": (16, nearest_barnes_wall, 1.0, 2**0.75), "leech": (24, nearest_leech, 1.0, 2**1.5)}
