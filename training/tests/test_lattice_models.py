@@ -341,3 +341,20 @@ def test_the_estimate_is_near_the_exact_model(name, lively):
     estimated = float(model.symbol_bits(values["y_symbols"], values["scales"].clamp(min=0.11)).double().sum())
     exact = rate_of_points(model.lattice, values["y_symbols"], values["scales"])
     assert estimated == pytest.approx(exact, rel=0.03)
+
+
+@library
+@pytest.mark.parametrize("deviation, by_noise", ((0.25, 0.4), (0.5, 0.05), (2.0, 0.02)))
+@pytest.mark.parametrize("kind", ClassicalLattice.kinds)
+def test_estimates_of_gaussian_latents(kind, deviation, by_noise):
+    """Bits a latent at points, and with noise, beside the exact model's."""
+    from neuralcodec import Quantizer
+
+    lattice = ClassicalLattice(kind)
+    n = lattice.dimension
+    y = deviation * torch.randn(1, n, 1000, 1, generator=torch.Generator().manual_seed(5))
+    scales = torch.full_like(y, deviation)
+    quantizer = Quantizer(kind, scale=float(lattice.scale))
+    exact = quantizer.rate(quantizer.quantize(vectors(y, n).contiguous().numpy())[1], deviation) / y.numel()
+    assert abs(lattice.bits(None, lattice.symbols(y, torch.zeros_like(y), None), scales).mean().item() - exact) < 0.025
+    assert -0.02 < lattice.bits(y, None, scales).mean().item() - exact < by_noise
