@@ -87,6 +87,8 @@ def network_parts(model):
             handle.remove()
     for part, macs in calls.values():
         parts[part] = parts.get(part, 0) + macs
+    if model.hyperparameters.lattice == "basis":  # one product to rebuild; a sender has another
+        parts["lattice"] = model.hyperparameters.latent_channels * model.lattice.dimension / 16**2
     return parts
 
 

@@ -66,7 +66,7 @@ def write_model(path, model, identifier, description="", quality_map=LINEAR_QUAL
         "architecture": model.architecture,
         "id": identifier,
         "hyperparameters": json.dumps(model.metadata(), separators=(",", ":"), sort_keys=True),
-        "quantizer": "scalar",
+        "quantizer": model.quantizer,
         "padding": f"replicate-{model.stride}",
         "description": description,
     }
@@ -89,6 +89,9 @@ def read_model(path):
 def restore_model(tensors, metadata):
     """The PyTorch model of a file. What the file leaves out of a prior keeps its initial values: bits of z come from the tables."""
     model_class = ARCHITECTURES[metadata["architecture"]]
-    model = model_class(model_class.Hyperparameters(**json.loads(metadata["hyperparameters"])))
+    values = json.loads(metadata["hyperparameters"])
+    if "lattice.basis" in tensors:
+        values["lattice_groups"], values["lattice_dimension"], _ = tensors["lattice.basis"].shape
+    model = model_class(model_class.Hyperparameters(**values))
     model.load_file({name: torch.from_numpy(array.astype(np.float32)) for name, array in tensors.items()})
     return model.eval()

@@ -81,6 +81,8 @@ def redraw(model, normal):
             parameter.copy_(0.3 * normal(parameter.shape))
         elif name.startswith("entropy_bottleneck.matrices"):
             parameter.add_(0.3 * normal(parameter.shape))
+        elif name == "lattice.basis":
+            parameter.copy_(torch.eye(parameter.shape[1]) + 0.5 / parameter.shape[1] ** 0.5 * normal(parameter.shape))
 
 
 def fit_prior(bottleneck, values, narrow):
@@ -131,7 +133,7 @@ def randomised(model, seed, side=192, pictures=4, narrow=True):
 
 def fit_parameters(model, normal, y, z_hat, narrow):
     """Means and scales of the size of the latents; gives the rebuilt latents."""
-    deviation = y.std((0, 2, 3))
+    deviation = model.coordinates(y).std((0, 2, 3))
     scale = 0.8 * deviation
     if narrow:
         scale[::NARROW] *= 0.15

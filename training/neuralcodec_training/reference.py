@@ -4,8 +4,6 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from .priors import gaussian_bits
-
 SYMBOL_LIMIT = float(1 << 20)
 
 
@@ -76,5 +74,5 @@ def ideal_bits(model, values, rate=65535):
     if model.hyper is None:
         return float(model.entropy_bottleneck.bits(values["y_hat"]).double().sum()), 0.0
     level = model.rate(torch.tensor([rate / 65535]))
-    y = gaussian_bits(values["y_symbols"].double(), values["scales"].double())
+    y = model.symbol_bits(values["y_symbols"].double(), values["scales"].double())
     return float(y.sum()), float(model.entropy_bottleneck.bits(values["z_hat"], 1.0 if level is None else level.step).double().sum())

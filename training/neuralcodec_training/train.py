@@ -41,6 +41,7 @@ class Config:
     correlation_window: int = 5
     correlation_mask: str = "point"
     correlation_pairs: str = "all"
+    orthogonality: float = 0.0  # weight of a learned lattice's |B B^T - I|^2 / n (zoo/lattice.py)
     ema: float = 0.9995
     clip: float = 1.0
     seed: int = 1
@@ -73,6 +74,8 @@ def load_config(path, overrides):
 
 def build_model(config):
     model_class = ARCHITECTURES[config.architecture]
+    if config.orthogonality and (config.hyperparameters or {}).get("lattice") != "basis":
+        raise SystemExit("orthogonality is a setting of models whose lattice is a basis")
     return model_class(model_class.Hyperparameters(**(config.hyperparameters or {})))
 
 
@@ -94,6 +97,8 @@ def loss_of(config, model, x, r):
     if config.correlation_alpha:
         loss = loss + config.correlation_alpha * correlation_loss(
             coded.normalized, config.correlation_window, config.correlation_mask, config.correlation_pairs)
+    if config.orthogonality:
+        loss = loss + config.orthogonality * model.lattice.orthogonality()
     return loss
 
 

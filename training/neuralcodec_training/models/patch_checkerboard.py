@@ -43,6 +43,7 @@ MIXTURE = ("prior.weights", "prior.means", "prior.log_scales")  # a decoder uses
 
 class PatchCheckerboard(nn.Module):
     architecture = "patch-checkerboard"
+    quantizer = "scalar"
     half_weights = True  # in model files
     rates = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)  # rate parameters that reports look at
     patch = 16

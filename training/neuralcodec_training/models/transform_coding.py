@@ -6,7 +6,8 @@
                '--h_a--> z --round(z - median)--> z_hat --h_s--> prior --context model--> means, scales
 
 Pictures go in as [0, 1], without an offset. Latents are at 1/16, hyperlatents at 1/64 resolution. Without a hyperprior ("none") the latents themselves are coded with the
-factorized prior, around its medians. Tensors have CompressAI's names, so that its checkpoints fit. A network has one rate, or the levels of zoo/vbr.py.
+factorized prior, around its medians. Tensors have CompressAI's names, so that its checkpoints fit. A network has one rate, or the levels of zoo/vbr.py. Instead of rounding,
+latents of a network of one rate may go to the points of a lattice (zoo/lattice.py).
 """
 import math
 from dataclasses import asdict, dataclass
@@ -19,8 +20,9 @@ from ..priors import SCALE_BOUND, gaussian_bits
 from ..tables import next_scale_tables, prior_tables, published_scales
 from ..zoo import swin, tcm
 from ..zoo.bottleneck import EntropyBottleneck
-from ..zoo.context import CONTEXTS, Parameters
+from ..zoo.context import ALL, CONTEXTS, Parameters
 from ..zoo.hyper import HYPERS
+from ..zoo.lattice import lattice
 from ..zoo.layers import MaskedConv2d
 from ..zoo.transforms import TRANSFORMS
 from ..zoo.vbr import Levels, offset_network, with_offsets
@@ -55,6 +57,10 @@ class Hyperparameters:
     attention_head_channels: int = None
     gain: int = None  # levels of a variable rate; variable_step: 1 where hyperlatents have steps too (zoo/vbr.py)
     variable_step: int = None
+    lattice: str = None  # e8, barnes-wall, leech, or basis, which has lattice_search: babai or exact (zoo/lattice.py)
+    lattice_search: str = None
+    lattice_dimension: int = None  # of a new basis, 8 if None; and 1 basis, or latent_channels / lattice_dimension. Not in model files, whose tensors tell.
+    lattice_groups: int = None
 
 
 def choose(table, name, what):
@@ -86,6 +92,7 @@ class TransformCoding(nn.Module):
         for name, module in modules.items():
             self.add_module(name, module)
         self.entropy_bottleneck = EntropyBottleneck(coded)
+        self.lattice = lattice(h, h.slices if self.context and h.slices else [h.latent_channels])
         self.vbr = None
         if h.gain:
             if self.hyper is None:
@@ -97,7 +104,14 @@ class TransformCoding(nn.Module):
         self.stride = math.lcm(64 if self.hyper else 16, swin.side(h), tcm.side(h))
 
     def metadata(self):
-        return {name: value for name, value in asdict(self.hyperparameters).items() if value is not None}
+        found = {name: value for name, value in asdict(self.hyperparameters).items() if value is not None and name not in ("lattice_dimension", "lattice_groups")}
+        if self.hyperparameters.lattice == "basis":
+            found["lattice_search"] = self.lattice.search
+        return found
+
+    @property
+    def quantizer(self):
+        return "scalar" if self.lattice is None else "lattice"
 
     # The steps of a codec.
 
@@ -130,21 +144,37 @@ class TransformCoding(nn.Module):
         symbols = quantise((z - self.medians) / step)
         return symbols, symbols * step + self.medians
 
-    def dequantise(self, symbols, means, scales, rate=None):
-        """Rebuilt latents, as contexts and synthesis take them."""
+    def coordinates(self, y):
+        """What means and scales are those of: latents, or their coordinates in a learned basis."""
+        return y if self.lattice is None else self.lattice.coordinates(y)
+
+    def dequantise(self, symbols, means, scales, rate=None, channels=ALL):
+        """Rebuilt latents, as contexts and synthesis take them, of some channels."""
+        if self.lattice is not None:
+            return self.lattice.rebuilt(symbols, means, channels)
         return symbols + means if rate is None else with_offsets(self.QuantABCD, symbols, scales, rate) * rate.inverse + means
 
-    def to_symbols(self, y, means, rate=None, quantise=torch.round):
+    def to_symbols(self, y, means, rate=None, quantise=torch.round, channels=ALL):
+        if self.lattice is not None:
+            return self.lattice.symbols(y, means, quantise, channels)
         return quantise(y - means if rate is None else (y - means) * rate.gain)
+
+    def symbol_bits(self, symbols, scales):
+        """Bits of symbols, scales in the units that they choose tables with. Of classical lattices an estimate."""
+        return gaussian_bits(symbols, scales) if self.lattice is None else self.lattice.bits(None, symbols, scales)
 
     def code_latents(self, y, z_hat, quantise=torch.round, rate=None):
         """Parameters of y coded as an encoder does it, every value from what a decoder has by then."""
-        rebuild = lambda means, scales, where: self.dequantise(self.to_symbols(y[where], means, rate, quantise), means, scales, rate)
+
+        def rebuild(means, scales, where):
+            return self.dequantise(self.to_symbols(y[where], means, rate, quantise, where[1]), means, scales, rate, where[1])
+
         return self.context.run(self, self.hyper_synthesise(z_hat), rebuild, rate)
 
     def replay(self, symbols, z_hat, rate=None):
         """Parameters of given symbols: what a decoder computes."""
-        return self.context.run(self, self.hyper_synthesise(z_hat), lambda means, scales, where: self.dequantise(symbols[where], means, scales, rate), rate)
+        rebuild = lambda means, scales, where: self.dequantise(symbols[where], means, scales, rate, where[1])
+        return self.context.run(self, self.hyper_synthesise(z_hat), rebuild, rate)
 
     def parameters_of(self, y_hat, z_hat, rate=None):
         """Parameters where the rebuilt latents (of `dequantise`) are given, all positions at once."""
@@ -168,11 +198,15 @@ class TransformCoding(nn.Module):
         _, z_hat = self.round_hyper(z, rate, ste_round)
         z_bits = self.entropy_bottleneck.bits(noisy((z - self.medians) / step) * step + self.medians, step)
         if self.context.sequential and not rounded:
-            means, scales, _ = self.parameters_of(noisy(y * gain) / gain, z_hat, rate)
+            means, scales, _ = self.parameters_of(noisy(y * gain) / gain if self.lattice is None else self.lattice.noisy(y), z_hat, rate)
             y_hat = self.dequantise(self.to_symbols(y, means, rate, ste_round), means, scales, rate)
         else:
             means, scales, y_hat = self.code_latents(y, z_hat, ste_round, rate)
         means, scales = means.float(), lower_bound(scales.float() * gain, SCALE_BOUND)
+        if self.lattice is not None:
+            d = self.coordinates(y) - means
+            y_bits = self.lattice.bits(d, self.to_symbols(y, means) if rounded else None, scales)
+            return Coded(self.synthesise(y_hat), y_bits, z_bits, d / scales)
         return Coded(self.synthesise(y_hat), gaussian_bits(noisy((y - means) * gain), scales), z_bits, (y - means) * gain / scales)
 
     def forward_factorized(self, y, noisy):
@@ -193,6 +227,8 @@ class TransformCoding(nn.Module):
         weights = {name: masked.get(name, t) for name, t in self.state_dict().items() if not name.startswith("entropy_bottleneck.") and name != "scale_table"}
         if "vbr.steps" in weights:
             weights["vbr.steps"] = self.vbr.step_values()
+        if "lattice.basis" in weights:
+            weights["lattice.basis"] = self.lattice.rows
         return weights
 
     def coding_tables(self):
@@ -212,6 +248,8 @@ class TransformCoding(nn.Module):
         missing = sorted(set(self.file_weights()) - set(state))
         if missing:
             raise ValueError(f"the model file lacks {', '.join(missing)}")
+        if "lattice.basis" in tensors and not (torch.linalg.det(tensors["lattice.basis"].double()).abs() - 1).abs().max() < 1e-6 * self.lattice.dimension:
+            raise ValueError("the volume of a basis in tensor 'lattice.basis' is not 1, which training would change")
         self.load_state_dict(state, strict=False)
         self.entropy_bottleneck.medians.copy_(tensors["prior.medians"])
         if self.hyper:
