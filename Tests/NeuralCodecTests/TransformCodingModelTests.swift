@@ -7,7 +7,7 @@ import XCTest
 final class TransformCodingModelTests: XCTestCase {
     private var files: [(name: String, file: ModelFile)] = []
 
-    override func setUpWithError() throws { files = try ZooModel.names.map { ($0, try ModelFile(ZooModel.bytes($0))) } }
+    override func setUpWithError() throws { files = try ZooModel.plain.map { ($0, try ModelFile(ZooModel.bytes($0))) } }
 
     private func file(_ name: String) -> ModelFile { files.first { $0.name == name }!.file }
 
@@ -93,6 +93,41 @@ final class TransformCodingModelTests: XCTestCase {
                 assertThrows(.badModel, tensor.prefix { $0 != "." } + ".", "\(name), \(tensor)") { try other.load() }
             }
         }
+    }
+
+    /// What belongs to windows, slices, levels of the rate and lattices.
+    func testFurtherHyperparameters() throws {
+        for (name, key, value, text) in [
+            ("swin", "depths", [1, 2, 1], "hyperparameter 'depths' is not a list of 4 numbers"), ("swin", "window", 3, "hyperparameter 'window' (3) is odd"),
+            ("swin", "window", 18, "hyperparameter 'window' is not in 2...16"), ("swin", "head_channels", 6, "heads of 6 channels do not make 16"),
+            ("swin", "stage_channels", [32, 16, 16, 16], "'stage_channels' does not begin with 'channels' (16)"), ("swin", "hyper_window", nil, "hyperparameter 'hyper_window'"),
+            ("swin", "slices", [16], "hyperparameter 'slices' is unknown, or does not belong"), ("swin-channel-wise-narrow", "slices", [16], "does not add up to 32"),
+            ("swin-channel-wise-narrow", "slices", [8, 24], "not a list of multiples of 16"), ("swin-channel-wise-narrow", "max_support_slices", -1, "not in 0...256"),
+            ("tcm-checkerboard", "head_channels", [8, 16, 4, 8, 16, 7], "heads of 7 channels do not make 16"), ("tcm-checkerboard", "hyper_channels", 24, "'hyper_channels'"),
+            ("variable-rate", "gain", 1, "hyperparameter 'gain' is not in 2...4096"), ("variable-rate", "gain", nil, "tensor 'prior.offsets' has shape [6, 16] instead of [16]"),
+            ("variable-rate", "gain", 7, "tensor 'vbr.gains' has shape [6] instead of [7]"), ("variable-rate", "variable_step", 2, "'variable_step' is not in 0...1"),
+        ] as [(String, String, Any?, String)] {
+            var file = try ModelFile(ZooModel.bytes(name))
+            file.set(key, value)
+            assertThrows(.badModel, text, "\(name), \(key)") { try file.load() }
+        }
+        var file = try ModelFile(ZooModel.bytes("mean-scale"))
+        file.metadata["quantizer"] = "lattice"
+        assertThrows(.badModel, "lacks hyperparameter 'lattice'") { try file.load() }
+        for (lattice, text) in [("k12", "known are 'e8'"), ("leech", "16 channels are no whole vectors of the lattice 'leech'"), ("e8", "tensor 'lattice.scale'")] {
+            file.set("lattice", lattice)
+            if lattice == "leech" { file.tensors.append(.init(name: "lattice.scale", type: "F32", shape: [1], bytes: [0, 0, 128, 63])) }
+            if lattice == "e8" { file.change("lattice.scale") { $0.bytes = [0, 0, 0, 0] } }
+            assertThrows(.badModel, text, lattice) { try file.load() }
+        }
+        file = try ModelFile(ZooModel.bytes("mean-scale"))
+        file.metadata["quantizer"] = "lattice"
+        file.set("lattice", "basis")
+        file.set("lattice_search", "babai")
+        file.tensors.append(.init(name: "lattice.basis", type: "F32", shape: [1, 2, 2], bytes: [UInt8](repeating: 0, count: 16)))
+        assertThrows(.badModel, "tensor 'lattice.basis': the basis is singular") { try file.load() }
+        file.change("lattice.basis") { $0.shape = [3, 2, 2]; $0.bytes = [UInt8](repeating: 0, count: 48) }
+        assertThrows(.badModel, "has 3 bases, and 16 channels make 8 groups of 2") { try file.load() }
     }
 
     // MARK: Metadata

@@ -8,7 +8,7 @@ final class TransformCodingTests: XCTestCase {
     private var models: [(name: String, model: Model)] = []
     private let picture = TestPicture.scene(90, 70)
 
-    override func setUpWithError() throws { models = try ZooModel.names.map { ($0, try ZooModel.load($0)) } }
+    override func setUpWithError() throws { models = try ZooModel.ofOneRate.map { ($0, try ZooModel.load($0)) } }
 
     // MARK: Round trips
 
@@ -107,6 +107,25 @@ final class TransformCodingTests: XCTestCase {
             // What fits without loss is stored.
             XCTAssertEqual(try TestPicture.decoded(picture.encoded(model, .size(picture.samples.count + 71)).file, model), picture, name)
         }
+    }
+
+    /// Levels of the rate: quality chooses one, targets search among them, and each decodes.
+    func testVariableRate() throws {
+        let model = try ZooModel.load("variable-rate")
+        XCTAssertTrue(model.hasVariableRate)
+        let coded = try [0.0, 20, 40, 60, 80, 100].map { try picture.encoded(model, .quality($0)).file }
+        XCTAssertEqual(Set(coded).count, 6)
+        XCTAssertEqual(coded.map(\.count), coded.map(\.count).sorted())
+        let reached = try coded.map { try TestPicture.decoded($0, model).psnr(picture) }
+        for (file, quality) in zip(coded, reached) {
+            let (bySize, _) = try picture.encoded(model, .size(file.count))
+            XCTAssertLessThanOrEqual(bySize.count, file.count)
+            XCTAssertGreaterThan(bySize.count, file.count * 9 / 10)
+            XCTAssertEqual(try TestPicture.decoded(bySize, model).psnr(picture), quality)
+        }
+        let smallest = coded[0].count
+        let error = assertThrows(.targetUnreachable, "takes \(smallest) bytes") { try picture.encoded(model, .size(smallest - 1)) }
+        XCTAssertEqual(error?.nearest?.size, smallest)
     }
 
     // MARK: Limits, cancelling, want of memory

@@ -10,6 +10,10 @@ enum ZooModel {
         "cheng2020-attn-autoregressive", "swin", "swin-channel-wise-narrow", "tcm-checkerboard", "variable-rate",
     ]
 
+    /// Those of one rate; and those of them without windows or slices, whose hyperparameters are few.
+    static let ofOneRate = names.filter { $0 != "variable-rate" }
+    static let plain = ofOneRate.filter { !$0.hasPrefix("swin") && !$0.hasPrefix("tcm") }
+
     static func bytes(_ name: String) throws -> [UInt8] { try testBytes("conformance/zoo/\(name).safetensors") }
 
     static func load(_ name: String) throws -> Model { try TinyModel.load(bytes(name)) }
