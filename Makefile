@@ -27,7 +27,7 @@ swift_products := swift build -c release --scratch-path .build/products -Xswiftc
 products := .build/products/release
 swift_tests := -c release --scratch-path .build/tests -Xswiftc -enable-testing -Xswiftc -DTESTABLE
 
-.PHONY: all stage products setup install demo test test-torch test-compressai test-asan test-tsan test-valgrind goldens bench clean help
+.PHONY: all stage products setup install demo test test-torch test-compressai bench-compressai test-asan test-tsan test-valgrind goldens bench clean help
 
 ##   make             build everything and stage it in build/
 all: stage
@@ -89,6 +89,11 @@ test-torch: stage
 test-compressai: stage
 	scripts/setup --compressai
 	.venv-compressai/bin/python -m pytest -q -p no:cacheprovider training/tests/test_compressai_parity.py training/tests/test_compressai_import_live.py
+
+##   make bench-compressai  the whole codec of CompressAI beside the library's, in the same environment
+bench-compressai: stage
+	scripts/setup --compressai
+	PYTHONPATH=$(abspath $(stage)/python) .venv-compressai/bin/python Benchmarks/compressai_speed.py
 
 asan := -c release --sanitize=address --scratch-path .build/asan -Xswiftc -enable-testing \
 	-Xcc -fsanitize=undefined -Xcc -fno-sanitize=pointer-overflow -Xcc -fno-sanitize-recover=all

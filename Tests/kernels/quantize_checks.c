@@ -40,9 +40,27 @@ static uint64_t run_hyper(const nck_kernels *k, uint64_t round) {
     return hash;
 }
 
+// A variable rate's helpers, which are the same code on every path.
+static uint64_t run_steps(const nck_kernels *k, uint64_t round) {
+    const size_t positions = positions_of(round), channels = NCK_LANES * (1 + round % 3), count = positions * channels;
+    const float step = 0.5f + 0.25f * (float)(round % 5);
+    (void)k;
+    float *median = floats_of(channels), *z = floats_of(count), *pairs = floats_of(2 * count), *offsets = floats_of(16 * count), *values = floats_of(count);
+    int32_t *symbols = calloc(count + GUARD_FLOATS, sizeof *symbols);
+    nck_quantize_steps(median, step, channels, z, symbols, positions);
+    nck_reconstruct_steps(median, step, channels, symbols, z, positions);
+    nck_offset_inputs(z, 0x1.c28f5cp-4f, step, pairs, count);
+    nck_add_with_offsets(symbols, offsets, step, values, count);
+    uint64_t hash = hash_bytes(hash_floats(z, count), symbols, (count + GUARD_FLOATS) * sizeof *symbols);
+    hash ^= hash_floats(pairs, 2 * count) ^ 3 * hash_floats(values, count);
+    free(median), free(z), free(pairs), free(offsets), free(values), free(symbols);
+    return hash;
+}
+
 const check quantize_checks[] = {
     {"parameters", run_parameters},
     {"quantize", run_quantize},
     {"hyper", run_hyper},
+    {"steps", run_steps},
     {0},
 };

@@ -60,12 +60,13 @@ final class PictureEncoder {
         if let lattice = symbols.lattice { return .bytes(try encode(symbols, lattice)) }
         let (hyper, latents, indices) = (symbols.hyper, symbols.latents, symbols.indices)
         let (channels, first) = (symbols.hyperChannels, symbols.firstHyperTable)
+        let (hyperTables, latentTables) = (network.hyperTables, network.latentTables)
         var bits = 0
-        for i in hyper.indices { bits += RANSEncoder.bitBound(hyper[i], network.hyperTables, first + i % channels) }
-        for i in latents.indices { bits += RANSEncoder.bitBound(latents[i], network.latentTables, Int(indices[i])) }
+        for i in hyper.indices { bits += RANSEncoder.bitBound(hyper[i], hyperTables, first + i % channels) }
+        for i in latents.indices { bits += RANSEncoder.bitBound(latents[i], latentTables, Int(indices[i])) }
         var encoder = try RANSEncoder(bits: bits, symbols: hyper.count + latents.count)
-        if let start = latents.baseAddress { encoder.put(latents.count, network.latentTables, from: start) { Int(indices[$0]) } }
-        if let start = hyper.baseAddress { encoder.put(hyper.count, network.hyperTables, from: start) { first + $0 % channels } }
+        if let start = latents.baseAddress { encoder.put(latents.count, latentTables, from: start) { Int(indices[$0]) } }
+        if let start = hyper.baseAddress { encoder.put(hyper.count, hyperTables, from: start) { first + $0 % channels } }
         return .words(encoder)
     }
 
@@ -74,14 +75,14 @@ final class PictureEncoder {
         var encoder = try StepEncoder(expectedBytes: (symbols.hyper.count + symbols.latents.count) / 4)
         var recorder = try StepRecorder(capacity: max(lattice.mostSteps, StepRecorder.stepsOfValue))
         let walker = try LatticeCoder.Walker(lattice)
-        let n = lattice.dimension
+        let (n, hyperTables) = (lattice.dimension, network.hyperTables)
         for first in stride(from: symbols.latents.count - n, through: 0, by: -n) {
             walker.record(symbols.latents.baseAddress! + first, scales: symbols.indices + first, step: 1, lane: first % RANS.lanes, &recorder)
             try encoder.push(recorder)
         }
         for i in symbols.hyper.indices.reversed() {
             recorder.clear()
-            _ = recorder.value(symbols.hyper[i], network.hyperTables, i % symbols.hyperChannels, lane: i % RANS.lanes)
+            _ = recorder.value(symbols.hyper[i], hyperTables, i % symbols.hyperChannels, lane: i % RANS.lanes)
             try encoder.push(recorder)
         }
         return try encoder.payload()

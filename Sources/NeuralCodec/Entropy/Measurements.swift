@@ -7,12 +7,13 @@ extension Model {
     package func scaleIndex(logScale: Float) -> Int { (0 ..< 255).reduce(0) { $0 + (network.thresholds[$1] < logScale ? 1 : 0) } }
 
     package func encodeLatents(_ symbols: [Int32], _ indices: [UInt8]) throws -> ByteBuffer {
+        let tables = network.latentTables
         var bits = 0
-        for i in 0 ..< symbols.count { bits += RANSEncoder.bitBound(symbols[i], network.latentTables, Int(indices[i])) }
+        for i in 0 ..< symbols.count { bits += RANSEncoder.bitBound(symbols[i], tables, Int(indices[i])) }
         var encoder = try RANSEncoder(bits: bits, symbols: symbols.count)
         symbols.withUnsafeBufferPointer { symbols in
             indices.withUnsafeBufferPointer { indices in
-                encoder.put(symbols.count, network.latentTables, from: symbols.baseAddress!) { Int(indices[$0]) }
+                encoder.put(symbols.count, tables, from: symbols.baseAddress!) { Int(indices[$0]) }
             }
         }
         let payload = try ByteBuffer(count: encoder.payloadSize)

@@ -51,43 +51,47 @@ struct RANSEncoder {
     @inline(__always)
     mutating func put(_ count: Int, _ tables: CodingTables, from symbols: UnsafePointer<Int32>, table: (Int) -> Int) {
         var (a, b, c, d) = states
+        var cursor = writer.cursor
         for i in stride(from: count - RANS.lanes, through: 0, by: -RANS.lanes) {
-            put(&d, symbols[i + 3], tables, table(i + 3))
-            put(&c, symbols[i + 2], tables, table(i + 2))
-            put(&b, symbols[i + 1], tables, table(i + 1))
-            put(&a, symbols[i], tables, table(i))
+            Self.put(&d, symbols[i + 3], tables, table(i + 3), &cursor)
+            Self.put(&c, symbols[i + 2], tables, table(i + 2), &cursor)
+            Self.put(&b, symbols[i + 1], tables, table(i + 1), &cursor)
+            Self.put(&a, symbols[i], tables, table(i), &cursor)
         }
+        writer.cursor = cursor
         states = (a, b, c, d)
     }
 
     @inline(__always)
-    private mutating func put(_ x: inout UInt64, _ value: Int32, _ tables: CodingTables, _ index: Int) {
+    private static func put(_ x: inout UInt64, _ value: Int32, _ tables: CodingTables, _ index: Int, _ cursor: inout RANSCursor) {
         let table = tables.tables[index]
         var relative = value &- table.offset
         if UInt32(bitPattern: relative) >= UInt32(bitPattern: table.length) {
-            putEscape(&x, value, table)
+            (x, cursor) = escaped(x, value, table, cursor)
             relative = table.length
         }
         let position = Int(table.start) &+ Int(relative)
         let start = tables.cumulative[position]
-        writer.push(&x, start: UInt64(start), frequency: UInt64(tables.cumulative[position + 1] &- start))
+        cursor.push(&x, start: UInt64(start), frequency: UInt64(tables.cumulative[position + 1] &- start))
     }
 
+    /// The state and cursor after what follows an escape: by value, so that the callers' loop keeps its own in registers.
     @inline(never)
-    private mutating func putEscape(_ x: inout UInt64, _ value: Int32, _ table: CodingTables.Table) {
+    private static func escaped(_ state: UInt64, _ value: Int32, _ table: CodingTables.Table, _ cursor: RANSCursor) -> (UInt64, RANSCursor) {
+        var (x, cursor) = (state, cursor)
+        func putBits(_ value: UInt32, _ bits: Int) {
+            guard bits > 0 else { return }
+            let shift = CodingTables.precision - UInt64(bits)
+            cursor.push(&x, start: UInt64(value) << shift, frequency: 1 << shift)
+        }
         let (distance, below) = escapeDistance(value, table)
         let length = 31 - distance.leadingZeroBitCount
-        putBits(&x, below ? 1 : 0, 1)
+        putBits(below ? 1 : 0, 1)
         let low = min(length, 16)
-        putBits(&x, distance & (1 << UInt32(low) - 1), low)
-        putBits(&x, distance >> UInt32(low) & (1 << UInt32(length - low) - 1), length - low)
-        putBits(&x, UInt32(length), RANS.escapeLengthBits)
-    }
-
-    private mutating func putBits(_ x: inout UInt64, _ value: UInt32, _ bits: Int) {
-        guard bits > 0 else { return }
-        let shift = CodingTables.precision - UInt64(bits)
-        writer.push(&x, start: UInt64(value) << shift, frequency: 1 << shift)
+        putBits(distance & (1 << UInt32(low) - 1), low)
+        putBits(distance >> UInt32(low) & (1 << UInt32(length - low) - 1), length - low)
+        putBits(UInt32(length), RANS.escapeLengthBits)
+        return (x, cursor)
     }
 
     var payloadSize: Int { writer.payloadSize }

@@ -1,42 +1,48 @@
 // SPDX-License-Identifier: Apache-2.0
 // What all rANS coders here share: the step of a state, and the words that come of it. A coder holds its states itself.
 
-/// Words, written from the end of a buffer to its start.
+/// Where the next word goes: words are written from the end of a buffer to its start. A value of its own, so that a loop holds it in registers.
+struct RANSCursor {
+    let start: UnsafeMutableRawPointer
+    var next: Int
+
+    /// Codes a symbol into state x. There has to be room for a word.
+    @inline(__always)
+    mutating func push(_ x: inout UInt64, start symbol: UInt64, frequency: UInt64) {
+        if x >= frequency << 47 {
+            next &-= 4
+            start.storeBytes(of: UInt32(truncatingIfNeeded: x).littleEndian, toByteOffset: next, as: UInt32.self)
+            x >>= 32
+        }
+        let (quotient, remainder) = x.quotientAndRemainder(dividingBy: frequency)
+        x = quotient << CodingTables.precision &+ remainder &+ symbol
+    }
+}
+
+/// The words of a coder.
 struct RANSWriter {
     private var memory: ByteBuffer
-    private var start: UnsafeMutableRawPointer
-    private var next: Int
+    var cursor: RANSCursor
 
     /// Room for `size` bytes of words, a multiple of 4.
     init(size: Int) throws {
         memory = try ByteBuffer(count: size)
-        start = memory.bytes.baseAddress!
-        next = size
+        cursor = RANSCursor(start: memory.bytes.baseAddress!, next: size)
     }
 
-    /// Makes room for so many steps, each of which writes a word at most. `push` does not check.
+    /// Makes room for so many steps, each of which writes a word at most. `RANSCursor.push` does not check.
     @inline(__always)
-    mutating func reserve(steps: Int) throws { if next < 4 * steps { try grow(by: 4 * steps) } }
+    mutating func reserve(steps: Int) throws { if cursor.next < 4 * steps { try grow(by: 4 * steps) } }
 
     private mutating func grow(by room: Int) throws {
-        let larger = try RANSWriter(size: 2 * memory.count + room), used = memory.count - next
-        copyWords(to: larger.start + (larger.memory.count - used))
-        (memory, start, next) = (larger.memory, larger.start, larger.memory.count - used)
+        var larger = try RANSWriter(size: 2 * memory.count + room)
+        let used = memory.count - cursor.next
+        larger.cursor.next = larger.memory.count - used
+        copyWords(to: larger.cursor.start + larger.cursor.next)
+        self = larger
     }
 
-    /// Codes a symbol into state x.
-    @inline(__always)
-    mutating func push(_ x: inout UInt64, start: UInt64, frequency: UInt64) {
-        if x >= frequency << 47 {
-            next &-= 4
-            self.start.storeBytes(of: UInt32(truncatingIfNeeded: x).littleEndian, toByteOffset: next, as: UInt32.self)
-            x >>= 32
-        }
-        let (quotient, remainder) = x.quotientAndRemainder(dividingBy: frequency)
-        x = quotient << CodingTables.precision &+ remainder &+ start
-    }
-
-    var payloadSize: Int { RANS.headerSize + memory.count - next }
+    var payloadSize: Int { RANS.headerSize + memory.count - cursor.next }
 
     /// Writes the payload, the four states and the words, to `target`, which has `payloadSize` bytes.
     func write(_ states: [UInt64], to target: UnsafeMutableRawBufferPointer) {
@@ -45,7 +51,7 @@ struct RANSWriter {
     }
 
     private func copyWords(to target: UnsafeMutableRawPointer) {
-        withExtendedLifetime(memory) { target.copyMemory(from: start + next, byteCount: memory.count - next) }
+        withExtendedLifetime(memory) { target.copyMemory(from: cursor.start + cursor.next, byteCount: memory.count - cursor.next) }
     }
 }
 

@@ -87,12 +87,12 @@ struct StepEncoder {
     /// Codes a vector's steps, from the last to the first.
     mutating func push(_ recorder: StepRecorder) throws {
         try writer.reserve(steps: recorder.count)
-        var states = states
+        var (states, cursor) = (states, writer.cursor)
         for i in (0 ..< recorder.count).reversed() {
             let step = recorder.steps[i]
-            writer.push(&states[Int(step.lane)], start: UInt64(step.start), frequency: UInt64(step.frequency))
+            cursor.push(&states[Int(step.lane)], start: UInt64(step.start), frequency: UInt64(step.frequency))
         }
-        self.states = states
+        (self.states, writer.cursor) = (states, cursor)
     }
 
     func payload() throws -> ByteBuffer {

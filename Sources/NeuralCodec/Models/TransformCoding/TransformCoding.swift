@@ -2,7 +2,7 @@
 import CKernels
 
 /// Transform coding as the published networks do it ("transform-coding"): an analysis and a synthesis transform, a factorized prior or a hyperprior, and a context model,
-/// each of several kinds. Imported CompressAI checkpoints are of this family. docs/format.md is normative.
+/// each of several kinds. Imported CompressAI checkpoints are of this family. docs/transform-coding.md is normative.
 ///
 ///     x --g_a--> y --round(y - mean)--> symbols,  y_hat = symbol + mean --g_s--> x_hat
 ///                |                ^
