@@ -270,7 +270,7 @@ final class TransformCodingTests: XCTestCase {
     func testDescription() throws {
         for (name, model) in models {
             XCTAssertEqual(model.architecture, "transform-coding")
-            XCTAssertEqual(model.quantizer, "scalar")
+            XCTAssertEqual(model.quantizer, name.hasPrefix("lattice") ? "lattice" : "scalar")
             let file = try ModelFile(ZooModel.bytes(name))
             let weights = file.tensors.filter { $0.type.hasPrefix("F") && !$0.name.hasPrefix("prior.") && !$0.name.hasPrefix("gaussian.") }
             XCTAssertGreaterThanOrEqual(model.parameterCount, weights.reduce(0) { $0 + $1.count }, name)

@@ -7,12 +7,12 @@ import XCTest
 enum ZooModel {
     static let names = [
         "factorized", "factorized-relu", "scale", "mean-scale", "mean-scale-checkerboard", "mean-scale-autoregressive", "cheng2020-anchor",
-        "cheng2020-attn-autoregressive", "swin", "swin-channel-wise-narrow", "tcm-checkerboard", "variable-rate",
+        "cheng2020-attn-autoregressive", "swin", "swin-channel-wise-narrow", "tcm-checkerboard", "lattice-basis", "lattice-e8", "variable-rate",
     ]
 
-    /// Those of one rate; and those of them without windows or slices, whose hyperparameters are few.
+    /// Those of one rate; and those of them without windows, slices or lattices, whose hyperparameters are few.
     static let ofOneRate = names.filter { $0 != "variable-rate" }
-    static let plain = ofOneRate.filter { !$0.hasPrefix("swin") && !$0.hasPrefix("tcm") }
+    static let plain = ofOneRate.filter { !["swin", "tcm", "lattice"].contains($0.prefix { $0 != "-" }) }
 
     static func bytes(_ name: String) throws -> [UInt8] { try testBytes("conformance/zoo/\(name).safetensors") }
 

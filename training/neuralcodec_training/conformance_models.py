@@ -31,6 +31,9 @@ MODELS = {
     "tcm-checkerboard": ("z-tcm", dict(
         transform="tcm", hyper="tcm", context="checkerboard", hyper_channels=16, depths=[2, 0, 0, 1, 0, 0], head_channels=[8, 16, 4, 8, 16, 8], window=4,
         hyper_window=2, hyper_head_channels=8)),
+    "lattice-basis": ("z-basis", dict(
+        transform="balle2018", hyper="mean-scale", context="checkerboard", lattice="basis", lattice_search="babai", lattice_dimension=8, lattice_groups=2)),
+    "lattice-e8": ("z-e8", dict(transform="balle2018", hyper="mean-scale", context="none", lattice="e8")),
     "variable-rate": ("z-vbr", dict(transform="balle2018", hyper="mean-scale", context="autoregressive", gain=6, variable_step=1)),
 }
 WIDTHS = dict(channels=16, latent_channels=16)

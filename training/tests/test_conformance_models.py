@@ -20,6 +20,12 @@ HASHES = {  # never change
     "mean-scale-autoregressive": "fc1d5e4ad39eb702cfcd8519053f8d1fc9d62090c5c2fcee6834f2bb1060f5b6",
     "cheng2020-anchor": "7a67498fe29f140dcfcf4c6d0779e74f449827cf8bb54cdb28117a5467ea0762",
     "cheng2020-attn-autoregressive": "8a1527f8634273d418a446ec34ff8a76a0b8c312f9b43178e49b78533dbb0ea3",
+    "swin": "b8dcd6e80ccfeb0e9b8cdc5e792c768bc3371448ac793fa229746767fea4c051",
+    "swin-channel-wise-narrow": "1dc3ddf849ee71d33de29f51766c326fd47db3ae3b9c8407b1ed33b526be3a65",
+    "tcm-checkerboard": "5db65f2dab010fecdb62a25c0f7f856538d7919d2afc9c2a030a64b9bfeac47a",
+    "lattice-basis": "c53f9799ce12c56998f0f55ff2aa8e60a84ebfb1bfdacf55649e1dd32443381a",
+    "lattice-e8": "e175d46546f5b9ad0d52292f5e5c537719c5858d563049236a6c3917c7d6c651",
+    "variable-rate": "cc7f4778db8507168a8e8cb9de3e1187a4934d653016dfbbc01c8377024c669f",
 }
 
 
