@@ -57,7 +57,8 @@ NETWORKS = [
     ("tcm", "tcm", "checkerboard", 16, 32, {k: v for k, v in TCM.items() if not k.startswith("attention")}),
 ]
 
-TRAINED = [row for row in NETWORKS if row[:3] in (("balle2018", "none", "none"), ("balle2018", "mean-scale", "checkerboard"), ("cheng2020-anchor", "cheng2020", "autoregressive"))]
+# Of all but one: its lowest rate has so few bits that PyTorch's floor of probabilities alone is 1.5 % of them.
+TRAINED = [row for row in NETWORKS if not ("gain" in row[5] and row[2] == "autoregressive")]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -206,7 +207,7 @@ def trained(model, steps=15):
     torch.manual_seed(0)
     pictures = torch.cat([pad(synthetic_picture(128, 128, seed), 64) for seed in range(4)])
     config = Config(lambda_min=0.02, lambda_max=0.02)
-    optimizer = torch.optim.Adam(model.parameters(), 4e-3)
+    optimizer = torch.optim.Adam(model.parameters(), 1e-3)
     for _ in range(steps):
         optimizer.zero_grad()
         loss_of(config, model.train(), pictures, torch.ones(len(pictures))).backward()
@@ -228,6 +229,6 @@ def test_trained(names, tmp_path):
         bits = sum(float(ideal.sum()) for *_, ideal in estimated(model, values, symbols, scales))
         check_payload(facts, bits)
         if scales is None or not model.context.sequential:
-            coded = model(x, rounded=True)
+            coded = model(x, torch.zeros(1), rounded=True)
             assert abs(float(coded.y_bits.double().sum() + coded.z_bits.double().sum()) - bits) < 1e-3 * bits
         check_decoder(values, tmp_path)
