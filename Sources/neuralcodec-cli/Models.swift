@@ -33,7 +33,7 @@ struct Models: ParsableCommand {
                     ("parameters", "\(model.parameterCount)"),
                     ("hash", hexadecimal(model.hash)),
                     ("description", model.description),
-                ])
+                ].filter { !$0.1.isEmpty })
             }
             try printOutput(blocks.joined(separator: "\n"))
         }

@@ -41,19 +41,13 @@ enum TinyModel {
     static func load(_ bytes: [UInt8]) throws -> Model { try bytes.withUnsafeBytes { try Model(bytes: $0) } }
 }
 
-/// Numbers that look random and are the same everywhere (SplitMix64).
+/// Numbers that look random and are the same everywhere.
 struct Numbers: RandomNumberGenerator {
-    private var state: UInt64
+    private var source: SplitMix64
 
-    init(_ seed: UInt64) { state = seed }
+    init(_ seed: UInt64) { source = SplitMix64(seed) }
 
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ z >> 30) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ z >> 27) &* 0x94d0_49bb_1331_11eb
-        return z ^ z >> 31
-    }
+    mutating func next() -> UInt64 { source.next() }
 
     mutating func float(_ range: ClosedRange<Float>) -> Float { Float.random(in: range, using: &self) }
 }

@@ -3,8 +3,9 @@
 #include <math.h>
 
 #include "check.h"
+#include "progress.h"
 
-enum { count = 2000, stop_after = 7 };
+enum { count = 2000 };
 
 static float samples[2 * count];
 static uint32_t noise = 1;
@@ -27,22 +28,6 @@ static void make_samples(void)
         samples[2 * i] = (float)(5 * a);
         samples[2 * i + 1] = (float)(4.5 * a + 5 * b);
     }
-}
-
-static double last_fraction;
-static int reports;
-
-static int watch(void *user, double fraction)
-{
-    CHECK(user == &last_fraction && fraction > last_fraction && fraction <= 1);
-    last_fraction = fraction;
-    return 0;
-}
-
-static int cancel(void *user, double fraction)
-{
-    (void)user, (void)fraction;
-    return ++reports == stop_after;
 }
 
 static double determinant(const float *b) { return fabs((double)b[0] * b[3] - (double)b[1] * b[2]); }
@@ -120,7 +105,7 @@ static void misuse(void)
     nc_lattice_learning_options options;
 #define LEARN(number, dimension) nc_quantizer_learn(samples, number, dimension, &options, &untouched, &report)
 #define WRONG(member, value) nc_lattice_learning_options_init(&options), options.member = (value); FAILS(LEARN(count, 2), NC_INVALID_ARGUMENT)
-    nc_lattice_learning_options_init(&options), options.progress = cancel;
+    nc_lattice_learning_options_init(&options), options.progress = cancel, stop_after = 7;
     FAILS(LEARN(count, 2), NC_CANCELLED);
     CHECK(reports == stop_after);
     nc_lattice_learning_options_init(&options);

@@ -4,29 +4,10 @@
  * their allocations may fail, and all memory comes back to the allocator. Prints a checksum of everything, which is the same on every machine.
  */
 #include <math.h>
-#include <stdatomic.h>
 
 #include "check.h"
+#include "counting_allocator.h"
 #include "float_modes.h"
-
-/* ---- An allocator that counts, and refuses when told to ---- */
-
-static atomic_long live, calls, fail_at = -1;
-
-static void *allocate(void *user, size_t size)
-{
-    (void)user;
-    if (++calls == fail_at) return NULL;
-    live++;
-    return malloc(size ? size : 1);
-}
-
-static void deallocate(void *user, void *pointer)
-{
-    (void)user;
-    live--;
-    free(pointer);
-}
 
 /* ---- Everything that quantizers compute. No floating-point operation of this program runs in the host's mode, whose flags it would change ---- */
 

@@ -6,6 +6,7 @@
 #include <math.h>
 
 #include "check.h"
+#include "counting_allocator.h"
 #include "float_modes.h"
 
 enum { count = 4800 };  /* a multiple of every dimension here */
@@ -201,24 +202,7 @@ static void damage(void)
     }
 }
 
-/* ---- An allocator that counts, and refuses when told to ---- */
-
-static long live, calls, fail_at = -1;
-
-static void *allocate(void *user, size_t size)
-{
-    (void)user;
-    if (++calls == fail_at) return NULL;
-    live++;
-    return malloc(size ? size : 1);
-}
-
-static void deallocate(void *user, void *pointer)
-{
-    (void)user;
-    live--;
-    free(pointer);
-}
+/* ---- Every allocation may fail ---- */
 
 /* Encodes and decodes with a quantizer that is new each time; the status of what failed first. */
 static nc_status both(void)

@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "check.h"
+#include "progress.h"
 
 enum { most = 64 };
 
@@ -268,23 +269,7 @@ static void codebooks(void)
 
 /* ---- Training ---- */
 
-enum { samples_count = 3000, stop_after = 3 };
-
-static double last_fraction;
-static int reports;
-
-static int watch(void *user, double fraction)
-{
-    CHECK(user == &last_fraction && fraction > last_fraction && fraction <= 1);
-    last_fraction = fraction;
-    return 0;
-}
-
-static int cancel(void *user, double fraction)
-{
-    (void)user, (void)fraction;
-    return ++reports == stop_after;
-}
+enum { samples_count = 3000 };
 
 static double mean_error(nc_quantizer *quantizer, const float *x, size_t length)
 {
@@ -324,7 +309,7 @@ static void training(void)
 
     nc_quantizer *untouched = (nc_quantizer *)16;
 #define TRAIN(count, dimension, size) nc_quantizer_train_codebook(x, count, dimension, size, &options, &untouched)
-    nc_codebook_options_init(&options), options.progress = cancel;
+    nc_codebook_options_init(&options), options.progress = cancel, stop_after = 3;
     FAILS(TRAIN(samples_count, 3, 32), NC_CANCELLED);
     CHECK(reports == stop_after);
     nc_codebook_options_init(&options);

@@ -61,6 +61,27 @@ def command(tmp_path):
     return Command(tmp_path)
 
 
+@pytest.fixture
+def save(command):
+    """Writes an array to the command's folder; gives its name."""
+
+    def save(name, array):
+        np.save(command.path(name), array)
+        return name
+
+    return save
+
+
+@pytest.fixture
+def load(command):
+    return lambda name: np.load(command.path(name))
+
+
+@pytest.fixture
+def vectors():
+    return np.random.default_rng(1).normal(size=(50, 24))
+
+
 def scene(height, width, channels=3, seed=0):
     """Slopes, waves and edges with a little noise; (height, width) for one channel."""
     random = np.random.default_rng(seed)

@@ -7,25 +7,6 @@ import pytest
 E8 = ("--lattice", "e8", "--scale", "0.5")
 
 
-@pytest.fixture
-def save(command):
-    def save(name, array):
-        np.save(command.path(name), array)
-        return name
-
-    return save
-
-
-@pytest.fixture
-def load(command):
-    return lambda name: np.load(command.path(name))
-
-
-@pytest.fixture
-def vectors():
-    return np.random.default_rng(1).normal(size=(50, 24))
-
-
 def test_from_vectors_to_points_by_way_of_a_file(command, save, load, vectors):
     save("in.npy", vectors)
     command.run("quantize", *E8, "in.npy", "out.npy", "--indices", "indices.npy")

@@ -14,25 +14,6 @@ from conftest import COMMAND
 E8 = ("--lattice", "e8", "--scale", "0.5")
 
 
-@pytest.fixture
-def save(command):
-    def save(name, array):
-        np.save(command.path(name), array)
-        return name
-
-    return save
-
-
-@pytest.fixture
-def load(command):
-    return lambda name: np.load(command.path(name))
-
-
-@pytest.fixture
-def vectors():
-    return np.random.default_rng(1).normal(size=(50, 24))
-
-
 def npy(header, data=b"", version=(1, 0), size=None):
     """A .npy file with any header."""
     text = header.encode()

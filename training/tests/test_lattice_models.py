@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Transform coders whose latents go to points of lattices: nearest points, training, files, and the library's numbers beside PyTorch's."""
 import copy
+import functools
 import importlib.util
 import itertools
 import json
@@ -17,6 +18,8 @@ from neuralcodec_training.reference import code_fixed, ideal_bits, pad
 from neuralcodec_training.synthetic import synthetic_picture
 from neuralcodec_training.train import Config, loss_of
 from neuralcodec_training.zoo.lattice import ClassicalLattice, nearest_barnes_wall, nearest_dn, nearest_e8, reed_muller_words, vectors
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 library = pytest.mark.skipif(importlib.util.find_spec("neuralcodec") is None, reason="the Python package is not built")
 
@@ -48,25 +51,10 @@ def hyperparameters(name):
     return TransformCoding.Hyperparameters("balle2018", "mean-scale", context, 16, M, **more)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # faster for maps this small
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture(scope="module")
 def lively():
     """Randomised models by name, made once."""
-    made = {}
-
-    def get(name):
-        if name not in made:
-            made[name] = randomised(TransformCoding(hyperparameters(name)), 7, narrow=False)
-        return made[name]
-
-    return get
+    return functools.cache(lambda name: randomised(TransformCoding(hyperparameters(name)), 7, narrow=False))
 
 
 def picture(model):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The published transform coders: shapes, causality, coding tables, model files, training."""
 import copy
+import functools
 import json
 import math
 
@@ -15,6 +16,8 @@ from neuralcodec_training.reference import code_fixed, ideal_bits, pad
 from neuralcodec_training.synthetic import synthetic_picture
 from neuralcodec_training.tables import PRIOR_SYMBOLS, PRIOR_TAIL, TOTAL, gaussian_reach, published_scales
 from neuralcodec_training.train import Config, loss_of, train
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 SWIN = {"stage_channels": [16, 16, 32, 32], "depths": [2, 1, 2, 2], "hyper_stage_channels": [16, 32], "hyper_depths": [2, 1], "window": 4, "hyper_window": 2, "head_channels": 8}
 # transform, hyper, context, channels, latent channels, further hyperparameters
@@ -53,19 +56,10 @@ def hyperparameters(name):
     return TransformCoding.Hyperparameters(*row, **more)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # faster for maps this small
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture(scope="module")
 def lively():
     """Randomised models by name, made once."""
-    made = {}
-    return lambda name: made.setdefault(name, None) or made.__setitem__(name, randomised(TransformCoding(hyperparameters(name)), 5)) or made[name]
+    return functools.cache(lambda name: randomised(TransformCoding(hyperparameters(name)), 5))
 
 
 def picture(model, width=100, height=70):

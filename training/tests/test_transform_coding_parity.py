@@ -20,7 +20,7 @@ from neuralcodec_training.tables import escape_bits
 from neuralcodec_training.train import Config, loss_of
 
 BENCH = Path(os.environ.get("NEURALCODEC_BENCH", Path(__file__).parents[2] / ".build/products/release/neuralcodec-bench"))
-pytestmark = pytest.mark.skipif(not BENCH.exists(), reason="neuralcodec-bench is not built (make test builds it)")
+pytestmark = [pytest.mark.usefixtures("one_thread"), pytest.mark.skipif(not BENCH.exists(), reason="neuralcodec-bench is not built (make test builds it)")]
 WIDTH, HEIGHT = 150, 100  # no multiples of 64
 STATES = 32  # bytes of the entropy coder's states in a payload
 TransformCoding = ARCHITECTURES["transform-coding"]
@@ -59,14 +59,6 @@ NETWORKS = [
 
 # Of all but one: its lowest rate has so few bits that PyTorch's floor of probabilities alone is 1.5 % of them.
 TRAINED = [row for row in NETWORKS if not ("gain" in row[5] and row[2] == "autoregressive")]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # faster for maps this small
-    yield
-    torch.set_num_threads(threads)
 
 
 def network(transform, hyper, context, channels, latent_channels, more, narrow=True):

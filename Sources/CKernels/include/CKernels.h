@@ -111,7 +111,8 @@ typedef struct nck_kernels {
      * each token and nothing between them. A result may lie on its own token's query, key or value, on no other's. scratch: nck_attention_scratch floats. */
     void (*attention)(const nck_attention *attention, const float *qkv, float *out, float *scratch);
 
-    /* raw holds (means, log-scales) of 2 * channels a position. mean = raw * gain; index = number of thresholds below raw + log_scale.
+    /* raw holds (means, log-scales) of 2 * channels a position. mean = raw * gain; index = number of thresholds below raw + log_scale. (With gains of 1 and log-scales
+     * of 0, raw may hold scales, for thresholds of scales.)
      * thresholds: 255 ascending values, unused ones +infinity. Indices are written without gaps. */
     void (*parameters)(const float *gain, const float *log_scale, const float *thresholds, size_t channels, const float *raw,
                        float *mean, ptrdiff_t mean_step, uint8_t *index, size_t positions);

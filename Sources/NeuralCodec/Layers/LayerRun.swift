@@ -106,13 +106,8 @@ final class LayerRun {
 
     func count(macs: Int) { self.macs += macs }
 
-    /// Runs `body` once, on the calling thread, unless this is a rehearsal.
-    func once(_ body: (_ context: LayerContext) throws -> Void) rethrows {
-        if let context { try body(context) }
-    }
-
-    /// The same with scratch memory for all workers.
-    func once(scratch: Int, macs: Int = 0, _ body: (_ context: LayerContext, _ scratch: WorkerScratch) throws -> Void) rethrows {
+    /// Runs `body` once, on the calling thread, unless this is a rehearsal; scratch memory is that of all workers.
+    func once(scratch: Int = 0, macs: Int = 0, _ body: (_ context: LayerContext, _ scratch: WorkerScratch) throws -> Void) rethrows {
         scratchCount = max(scratchCount, scratch)
         self.macs += macs
         if let context, let scratchMemory { try body(context, scratchMemory) }

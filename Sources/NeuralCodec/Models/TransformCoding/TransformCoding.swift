@@ -18,11 +18,11 @@ final class TransformCoding: Network {
     let medians: UnsafePointer<Float>
     let latentTables, hyperTables: CodingTables
     let thresholds: UnsafePointer<Float>
-    let constants: ChannelConstants
-    let quantizer: LatentQuantizer
+    private let fixedQuantizer: any LatentQuantizer
+    private let parameters: GaussianParameters
     /// Nil for a network of one rate.
     let variableRate: VariableRate?
-    /// Pixels on a side of a latent's, and of a hyperlatent's.
+    /// A latent stands for so many pixels on a side, a hyperlatent for four times as many.
     let latentSide = 16
     let padding: Int
     let qualityMap: [Int]
@@ -30,11 +30,11 @@ final class TransformCoding: Network {
 
     init(_ loader: WeightLoader, _ parameters: JSON, quantizer: String) throws {
         let parameters = NetworkParameters(parameters)
-        _ = try parameters.width("channels")
+        _ = try parameters.width("channels")  // the first field that a reader misses
         let M = try parameters.width("latent_channels")
         latentChannels = M
         (analysis, synthesis) = try Self.transforms(loader, parameters)
-        let kind = try parameters.choice("context", Context.self)
+        let kind = try parameters.choice("context", NetworkParameters.Context.self)
         // Spatial contexts see the prior through another layer; the others take it as means and scales.
         hyper = try Self.hyper(loader, parameters, order: kind.isSpatial ? .file : .halvesSwapped)
         context = try Self.context(loader, parameters, kind, hyper)
@@ -48,13 +48,13 @@ final class TransformCoding: Network {
         medians = UnsafePointer(try loader.floats("prior.medians", [hyper?.hyperChannels ?? M]))
         latentTables = hyper == nil ? hyperTables : try .gaussian(loader)
         thresholds = hyper == nil ? try loader.noThresholds() : try loader.thresholds(scales: latentTables.count)
-        constants = try ChannelConstants(loader, channels: M)
+        self.parameters = try GaussianParameters(loader, thresholds: thresholds, channels: M)
         guard quantizer == "scalar" || quantizer == "lattice" else {
             throw CodecError(.badModel, "the model's quantizer '\(quantizer)' is unknown; known are 'scalar' and 'lattice'")
         }
         guard hyper != nil || quantizer == "scalar" else { throw CodecError(.badModel, "the model's quantizer is '\(quantizer)', which needs a hyperprior") }
         let slices = kind.hasSlices ? try parameters.slices("slices", of: M) : [M]
-        self.quantizer = try LatentQuantizer(loader, parameters, quantizer, slices: slices)
+        fixedQuantizer = quantizer == "lattice" ? try Self.lattice(loader, parameters, self.parameters, slices: slices) : ScalarQuantizer(parameters: self.parameters)
         padding = try parameters.padding(hasHyperprior: hyper != nil)
         memory = loader.memory
         try parameters.checkAllRead()
@@ -113,7 +113,7 @@ final class TransformCoding: Network {
     }
 
     private static func context(
-        _ loader: WeightLoader, _ parameters: NetworkParameters, _ kind: Context, _ hyper: HyperTransforms?
+        _ loader: WeightLoader, _ parameters: NetworkParameters, _ kind: NetworkParameters.Context, _ hyper: HyperTransforms?
     ) throws -> (any ContextModel)? {
         let M = try parameters.width("latent_channels")
         guard let hyper else {
@@ -133,7 +133,24 @@ final class TransformCoding: Network {
             loader, slices: try parameters.slices("slices", of: M), mostSupport: try parameters.count("max_support_slices", 0...256), variant)
     }
 
-    typealias Context = NetworkParameters.Context
+    /// Hyperparameter "lattice" names a classical lattice, or is "basis".
+    private static func lattice(
+        _ loader: WeightLoader, _ hyperparameters: NetworkParameters, _ parameters: GaussianParameters, slices: [Int]
+    ) throws -> any LatentQuantizer {
+        let name = try hyperparameters.text("lattice")
+        if ClassicalLattice.exists(name) { return try ClassicalLattice(name, loader, parameters, slices: slices) }
+        guard name == "basis" else { throw CodecError(.badModel, "hyperparameter 'lattice' is '\(name)', and known are 'e8', 'barnes-wall', 'leech', 'basis'") }
+        return try BasisLattice(loader, hyperparameters, parameters, slices: slices)
+    }
+
+    /// At a level of the rate, or nil for a network of one rate.
+    func quantizer(at level: RateLevel?) -> any LatentQuantizer {
+        guard let variableRate, let level else { return fixedQuantizer }
+        return SteppedQuantizer(parameters: parameters, rate: variableRate, level: level)
+    }
+
+    /// What codes the latents where they are points of a lattice.
+    var latticeCoder: LatticeCoder? { fixedQuantizer.latticeCoder }
 
     func plan(width: Int, height: Int, threads: Int, encoder: Bool) -> any NetworkPlan {
         Plan(self, width: width, height: height, threads: threads, encoder: encoder)

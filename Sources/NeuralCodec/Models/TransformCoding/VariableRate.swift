@@ -13,13 +13,10 @@ struct VariableRate {
     let context: UnsafePointer<Float>?
     let contextChannels: Int
     /// From a latent's scale, in steps, and the gain to the offset: layers of 12, 12 and 1 outputs, ReLU between them.
-    private let offsets: [DenseConvolution]
+    let offsets: [DenseConvolution]
     /// The gains, repeated for all channels: levels times channels.
     private let channelGains: UnsafePointer<Float>
     private let channels: Int
-
-    /// The scale that CompressAI's tables begin with.
-    private static let leastScale: Float = 0x1.c28f5cp-4
 
     /// Tensors vbr.gains, vbr.steps (hyperparameter "variable_step"), vbr.context and QuantABCD.{0,2,4}; nil without hyperparameter "gain", the number of levels.
     init?(_ loader: WeightLoader, _ parameters: NetworkParameters, hasSpatialContext: Bool) throws {
@@ -52,24 +49,6 @@ struct VariableRate {
             level: level, gain: gains[level], inverse: 1 / gains[level], step: steps.map { $0[level] }, context: context.map { $0 + level * contextChannels },
             channelGains: channelGains + level * channels)
     }
-
-    /// Floats that `rebuild` needs.
-    static func scratchCount(_ channels: Int) -> Int { channels * (2 + 2 * NCK_LANES) }
-
-    /// Scales at most `leastScale` count as that.
-    func rebuild(
-        _ context: LayerContext, _ level: RateLevel, _ channels: Int, symbols: UnsafePointer<Int32>, scales: UnsafePointer<Float>, means: UnsafeMutablePointer<Float>,
-        _ meanStep: Int, _ count: Int, scratch: UnsafeMutablePointer<Float>
-    ) {
-        let (pairs, first, second) = (scratch, scratch + 2 * channels, scratch + (2 + NCK_LANES) * channels)
-        for position in 0 ..< count {
-            nck_offset_inputs(scales + position * channels, Self.leastScale, level.gain, pairs, channels)
-            offsets[0].apply(context, input: pairs, inputStep: 2, output: first, outputStep: NCK_LANES, count: channels, activation: .relu)
-            offsets[1].apply(context, input: first, inputStep: NCK_LANES, output: second, outputStep: NCK_LANES, count: channels, activation: .relu)
-            offsets[2].apply(context, input: second, inputStep: NCK_LANES, output: first, outputStep: NCK_LANES, count: channels)
-            nck_add_with_offsets(symbols + position * channels, first, level.inverse, means + position * meanStep, channels)
-        }
-    }
 }
 
 /// One level of a variable rate.
@@ -83,4 +62,44 @@ struct RateLevel {
     let context: UnsafePointer<Float>?
     /// The gain for each latent channel.
     let channelGains: UnsafePointer<Float>
+}
+
+/// Scalars in the steps of a level: symbol = round((y - mean) * gain); the table is that of scale * gain.
+struct SteppedQuantizer: LatentQuantizer {
+    let parameters: GaussianParameters
+    let rate: VariableRate
+    let level: RateLevel
+
+    /// The scale that CompressAI's tables begin with; scales below count as that.
+    private static let leastScale: Float = 0x1.c28f5cp-4
+
+    func scratchCount(_ channels: Int) -> Int { max(2 * ThreadTeam.spanLength * channels, channels * (2 + 2 * NCK_LANES)) }
+
+    func setParameters(_ part: LatentPart, _ raw: UnsafePointer<Float>) {
+        let (kernels, width, inSteps) = (part.context.kernels, part.width, part.scratch)
+        kernels.scale(parameters.ones, width, raw, 2 * width, inSteps, 2 * width, part.count)
+        kernels.scale(level.channelGains, width, raw + width, 2 * width, inSteps + width, 2 * width, part.count)
+        kernels.scale(parameters.ones, width, inSteps + width, 2 * width, part.scales!, width, part.count)
+        parameters.set(part, inSteps)
+    }
+
+    func quantize(_ part: LatentPart, _ y: UnsafePointer<Float>, _ yStep: Int) {
+        let (width, difference, zeros) = (part.width, part.scratch, part.scratch + part.count * part.width)
+        parameters.differences(part, y, yStep, means: part.values, part.step, into: difference)
+        zeros.update(repeating: 0, count: part.count * width)
+        part.context.kernels.quantize(level.channelGains, width, difference, width, zeros, width, part.symbols, part.count)
+        rebuild(part)
+    }
+
+    func rebuild(_ part: LatentPart) {
+        let (context, width) = (part.context, part.width)
+        let (pairs, first, second) = (part.scratch, part.scratch + 2 * width, part.scratch + (2 + NCK_LANES) * width)
+        for position in 0 ..< part.count {
+            nck_offset_inputs(part.scales! + position * width, Self.leastScale, level.gain, pairs, width)
+            rate.offsets[0].apply(context, input: pairs, inputStep: 2, output: first, outputStep: NCK_LANES, count: width, activation: .relu)
+            rate.offsets[1].apply(context, input: first, inputStep: NCK_LANES, output: second, outputStep: NCK_LANES, count: width, activation: .relu)
+            rate.offsets[2].apply(context, input: second, inputStep: NCK_LANES, output: first, outputStep: NCK_LANES, count: width)
+            nck_add_with_offsets(part.symbols + position * width, first, level.inverse, part.values + position * part.step, width)
+        }
+    }
 }
