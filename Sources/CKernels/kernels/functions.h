@@ -31,16 +31,22 @@ INLINE vector exp_of(vector x) {
     return exp_in_range(x);
 }
 
+/* exp(-|x|), x clamped likewise. A number that is not above zero needs one clamp only. */
+INLINE vector exp_of_negative_magnitude(vector x) {
+    x = -magnitude(choose(x == x, x, splat(0.0f)));
+    return exp_in_range(choose(x < splat(-87.0f), splat(-87.0f), x));
+}
+
 /* 1 / (1 + exp(-x)), by exp(-|x|), which neither overflows nor loses the small values. NaN gives 1/2. */
 INLINE vector sigmoid(vector x) {
-    const vector one = splat(1.0f), e = exp_of(-magnitude(x));
+    const vector one = splat(1.0f), e = exp_of_negative_magnitude(x);
     return choose(x < splat(0.0f), e, one) / (one + e);
 }
 
 /* max(x, 0) + log(1 + e), e = exp(-|x|). With q = 2 e / (2 + e) the logarithm is 2 artanh(q / 2) = q + q^3 l(q^2), q <= 2/3. NaN gives log 2. */
 INLINE vector softplus(vector x) {
     const float artanh[] = {0x1.1eca1ap-11f, 0x1.1ec04p-9f, 0x1.99d1ccp-7f, 0x1.555502p-4f};
-    const vector e = exp_of(-magnitude(x)), q = (e + e) / (splat(2.0f) + e), square = q * q;
+    const vector e = exp_of_negative_magnitude(x), q = (e + e) / (splat(2.0f) + e), square = q * q;
     return choose(x > splat(0.0f), x, splat(0.0f)) + fused(q * square, polynomial(artanh, 4, square), q);
 }
 
@@ -53,15 +59,15 @@ INLINE vector tanh_of(vector x) {
 }
 
 /*
- * GELU without approximation: x F(x), F the normal distribution's function, which is (1 + erf(x / sqrt 2)) / 2. The lower tail 2 F(-a) = erfc(a / sqrt 2)
- * is exp(a l(a)) for 0 <= a <= 8; there is no difference of nearly equal numbers on the negative side. Below -8, and for NaN, the value is that at -8.
+ * GELU as the error function defines it: x F(x), F the normal distribution's function. F(a) - 1/2 is odd: a p(a^2), p in t = 2 a^2 / 5.25^2 - 1, which lies
+ * in [-1, 1] and keeps the polynomial's rounding errors small. Above 5.25 F is 1 to the last bit but one; below -5.25, and for NaN, the value is that at -5.25
+ * (-2^-22.6, for a true value that is smaller still).
  */
 INLINE vector gelu(vector x) {
-    const float log_tail[] = {-0x1.7167f4p-26f, 0x1.4fcf5ep-21f, -0x1.067ce6p-17f, 0x1.c213c4p-15f, -0x1.96c58p-13f,
-                              -0x1.05f072p-18f, 0x1.3c2ad2p-8f, -0x1.29d818p-5f, -0x1.45f198p-2f, -0x1.988462p-1f};
-    x = choose(x > splat(-8.0f), x, splat(-8.0f));
-    vector a = magnitude(x);
-    a = choose(a < splat(8.0f), a, splat(8.0f));
-    const vector tail = splat(0.5f) * exp_in_range(a * polynomial(log_tail, 10, a));
-    return x * choose(x < splat(0.0f), tail, splat(1.0f) - tail);
+    const float odd[] = {0x1.f7366cp-13f, -0x1.583d3ap-11f, 0x1.5c82b8p-11f, -0x1.1081fp-10f, 0x1.7b1b94p-9f, -0x1.651302p-8f, 0x1.13d636p-7f, -0x1.a29e9p-7f,
+                         0x1.2fbcbap-6f, -0x1.9a497ap-6f, 0x1.0666ccp-5f, -0x1.45bdecp-5f, 0x1.96b2c2p-5f, -0x1.12f392p-4f, 0x1.13c848p-3f};
+    x = choose(x > splat(-5.25f), x, splat(-5.25f));
+    const vector a = choose(x < splat(5.25f), x, splat(5.25f));
+    const vector t = fused(a, a * splat(0x1.293726p-4f), splat(-1.0f));
+    return x * fused(a, polynomial(odd, 15, t), splat(0.5f));
 }
