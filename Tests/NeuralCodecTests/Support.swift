@@ -36,6 +36,9 @@ enum TinyModel {
         return file
     }
 
+    /// Its like with the parts that make a receiver cheaper.
+    static let slimBytes: Result<[UInt8], Error> = Result { try testBytes("goldens/slim.safetensors") }
+
     static func load() throws -> Model { try load(bytes.get()) }
 
     static func load(_ bytes: [UInt8]) throws -> Model { try bytes.withUnsafeBytes { try Model(bytes: $0) } }

@@ -9,7 +9,7 @@ Encoding encode_neural(const Model *model, uint32_t rate, int width, int height,
     int m = model->latent, h = model->hyper;
     Map pixel_vectors = patches(pixels, width, height, channels, (height + 63) / 64 * 4, (width + 63) / 64 * 4);
     Map y0 = layer(net, "embed", fixed, pixel_vectors, (Dense){.outputs = m, .kernel = 1});
-    for (int i = 0; i < model->analysis_blocks; i++) residual_block(net, "analysis", i, fixed, y0, model->core);
+    for (int i = 0; i < model->analysis_blocks; i++) residual_block(net, "analysis", i, fixed, y0, model->core, 2 * model->core);
     Map a = layer(net, "hyper_analysis.0", fixed, y0, (Dense){.outputs = h, .kernel = 1, .leaky = 1});
     Map b = layer(net, "hyper_analysis.1", fixed, a, (Dense){.outputs = h, .kernel = 3, .stride = 2, .leaky = 1});
     Map z = layer(net, "hyper_analysis.2", fixed, b, (Dense){.outputs = h, .kernel = 3, .stride = 2});

@@ -43,7 +43,7 @@ void copy_channels(Map to, int to_first, Map from, int first, int count) {
             memcpy(at(to, p, q) + to_first, at(from, p, q) + first, (size_t)count * sizeof(float));
 }
 
-void residual_block(Net net, const char *stage, int i, enum Bias bias, Map whole, int n) {
+void residual_block(Net net, const char *stage, int i, enum Bias bias, Map whole, int n, int mix) {
     char name[5][80];
     static const char *const parts[5] = {"space_in", "space_depthwise", "space_out", "mix_in", "mix_out"};
     for (int part = 0; part < 5; part++) snprintf(name[part], sizeof name[part], "%s.%d.%s", stage, i, parts[part]);
@@ -53,7 +53,7 @@ void residual_block(Net net, const char *stage, int i, enum Bias bias, Map whole
     Map a = layer(net, name[0], bias, x, (Dense){.outputs = n, .kernel = 1, .leaky = 1});
     Map b = depthwise_layer(net, name[1], a, 3, 0);
     Map y = layer(net, name[2], fixed, b, (Dense){.outputs = n, .kernel = 1, .residual = &x});
-    Map h = layer(net, name[3], bias, y, (Dense){.outputs = 2 * n, .kernel = 1, .leaky = 1});
+    Map h = layer(net, name[3], bias, y, (Dense){.outputs = mix, .kernel = 1, .leaky = 1});
     Map z = layer(net, name[4], fixed, h, (Dense){.outputs = n, .kernel = 1, .residual = &y});
     copy_channels(whole, 0, z, 0, n);
     drop(x.x), drop(a.x), drop(b.x), drop(y.x), drop(h.x), drop(z.x);

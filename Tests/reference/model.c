@@ -156,9 +156,16 @@ static Pairs *json_pairs(Json *json, int numbers) {
     return pairs;
 }
 
-static const Pair *find_pair(const Pairs *pairs, const char *name) {
+// Null if there is none.
+static const Pair *pair_if_any(const Pairs *pairs, const char *name) {
     for (int i = 0; i < pairs->count; i++)
         if (strcmp(pairs->pair[i].name, name) == 0) return &pairs->pair[i];
+    return NULL;
+}
+
+static const Pair *find_pair(const Pairs *pairs, const char *name) {
+    const Pair *pair = pair_if_any(pairs, name);
+    if (pair) return pair;
     fail("model: metadata or a hyperparameter is missing");
 }
 
@@ -388,6 +395,9 @@ Model *load_model(const uint8_t *file, size_t size) {
     model->synthesis_blocks = hyperparameter(numbers, "synthesis_blocks", 0, 1);
     model->render_blocks = hyperparameter(numbers, "render_blocks", 0, 1);
     model->knots = hyperparameter(numbers, "knots", 2, 1);
+    model->synthesis_mix = pair_if_any(numbers, "synthesis_mix_channels") ? hyperparameter(numbers, "synthesis_mix_channels", 16, 16) : 2 * model->core;
+    model->separable_hidden = pair_if_any(numbers, "separable_hidden") ? hyperparameter(numbers, "separable_hidden", 0, 1) : 0;
+    if (model->separable_hidden > 1) fail("model: a hyperparameter is out of range");
     if (model->core >= model->latent) fail("model: a hyperparameter is out of range");
     make_gaussian_tables(model);
     make_prior_tables(model);

@@ -22,8 +22,10 @@ static Map hyper_synthesis(Net net, Map z) {
     int h = net.model->hyper, f = net.model->hidden;
     Map u = layer(net, "hyper_synthesis.0", fixed, z, (Dense){.outputs = 4 * h, .kernel = 1, .shuffle = 2, .leaky = 1});
     Map v = layer(net, "hyper_synthesis.1", fixed, u, (Dense){.outputs = 4 * h, .kernel = 3, .shuffle = 2, .leaky = 1});
-    return dense(v, (Dense){.weight = weights(net.model, "hidden.weight", f, h, 3, 3), .bias = rate_table(net, "hidden_bias.table", f),
-                            .outputs = f, .kernel = 3});
+    int kernel = net.model->separable_hidden ? 1 : 3;
+    if (net.model->separable_hidden) v = depthwise_layer(net, "hidden_depthwise", v, 3, 0);
+    return dense(v, (Dense){.weight = weights(net.model, "hidden.weight", f, h, kernel, kernel), .bias = rate_table(net, "hidden_bias.table", f),
+                            .outputs = f, .kernel = kernel});
 }
 
 // The positions of a pass side by side, and back. The latents' columns are a multiple of four.
@@ -82,7 +84,7 @@ Map code_latents(Net net, Symbols *source) {
 // Step 5.
 static Map synthesis(Net net, Map y) {
     Map f = scaled(y, exp_rate_table(net, "log_inverse_gain.table", y.channels, 1));
-    for (int i = 0; i < net.model->synthesis_blocks; i++) residual_block(net, "synthesis", i, rated, f, net.model->core);
+    for (int i = 0; i < net.model->synthesis_blocks; i++) residual_block(net, "synthesis", i, rated, f, net.model->core, net.model->synthesis_mix);
     return f;
 }
 
@@ -99,7 +101,7 @@ static void render(Net net, Map f, Map *base, Map *detail) {
     drop(features.x);
     Map d = layer(net, "render_in", fixed, cells, (Dense){.outputs = r, .kernel = 3, .leaky = 1});
     drop(cells.x);
-    for (int i = 0; i < net.model->render_blocks; i++) residual_block(net, "render", i, rated, d, r);
+    for (int i = 0; i < net.model->render_blocks; i++) residual_block(net, "render", i, rated, d, r, 2 * r);
     *detail = layer(net, "render_out", fixed, d, (Dense){.outputs = 48, .kernel = 3});
 }
 

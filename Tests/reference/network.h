@@ -17,8 +17,8 @@ enum Bias { fixed, rated };
 // The layer NAME: NAME.weight with NAME.bias, or with the rate table NAME.bias.table; `shape` says the rest.
 Map layer(Net net, const char *name, enum Bias bias, Map in, Dense shape);
 Map depthwise_layer(Net net, const char *name, Map in, int kernel, int leaky);
-// Block number i of the stage on channels 0 ... count - 1 of x; `bias` tells of space_in and mix_in.
-void residual_block(Net net, const char *stage, int i, enum Bias bias, Map x, int count);
+// Block number i of the stage on channels 0 ... count - 1 of x; `bias` tells of space_in and mix_in; `mix`: mix_in's outputs.
+void residual_block(Net net, const char *stage, int i, enum Bias bias, Map x, int count, int mix);
 // Channels first ... first + count - 1 of `from` become channels to_first ... of `to`.
 void copy_channels(Map to, int to_first, Map from, int first, int count);
 

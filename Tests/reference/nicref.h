@@ -58,6 +58,8 @@ typedef struct {
     char id[9];
     int latent, core, hyper, context, hidden, render;  // channels: M, N, H, C, F, R
     int analysis_blocks, synthesis_blocks, render_blocks, knots;
+    int synthesis_mix;     // inner width of the second branch of a synthesis block
+    int separable_hidden;
     int scale_count;       // S
     const float *thresholds;
     Table *gaussian;       // one a scale

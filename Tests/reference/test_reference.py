@@ -107,7 +107,7 @@ def loud(tiny, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def models(tiny, loud):
-    return {"tiny": tiny, "loud": loud}
+    return {"tiny": tiny, "loud": loud, "slim": GOLDENS / "slim.safetensors"}
 
 
 def sha256(data):

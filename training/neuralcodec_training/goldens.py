@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""goldens: the tiny model, what PyTorch computes with it, and the loud model, for the library's tests."""
+"""goldens: the tiny model, what PyTorch computes with it, the loud model and the slim one, for the library's tests."""
 import os
 
 import numpy as np
@@ -11,7 +11,7 @@ from .model_file import write_model
 from .priors import gaussian_bits
 from .reference import code, pad, to_picture
 from .synthetic import synthetic_picture
-from .tiny_model import tiny_model
+from .tiny_model import SLIM, tiny_model
 
 WIDTH, HEIGHT = 66, 65  # padded to 128 x 128: both ways, by different amounts
 RATES = (16384, 54321)  # between knots
@@ -58,14 +58,15 @@ def golden_tensors(model):
 
 
 def write_goldens(folder):
-    """Writes tiny.safetensors, tiny_golden.safetensors and loud_tensors.safetensors; returns their paths."""
+    """Writes tiny.safetensors, tiny_golden.safetensors, loud_tensors.safetensors and slim.safetensors; returns their paths."""
     os.makedirs(folder, exist_ok=True)
-    paths = [os.path.join(folder, name) for name in ("tiny.safetensors", "tiny_golden.safetensors", "loud_tensors.safetensors")]
+    paths = [os.path.join(folder, name) for name in ("tiny.safetensors", "tiny_golden.safetensors", "loud_tensors.safetensors", "slim.safetensors")]
     model = tiny_model()
     metadata = write_model(paths[0], model, "tiny", "random weights, for tests only", complete=False)
     safetensors_file.save(paths[1], golden_tensors(model), {"format": "neuralcodec-golden", "model_hash": metadata["hash"]})
     tiny, _ = safetensors_file.load(paths[0])
     safetensors_file.save(paths[2], loud_tensors(tiny), {"format": "neuralcodec-replacement", "model_hash": metadata["hash"]})
+    write_model(paths[3], tiny_model(SLIM), "slim", "random weights, for tests only", complete=False)
     return paths
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Starting points: the KLT of the training patches (a linear transform codec), or the published two-core probe's state widened and folded."""
+"""Starting points: the KLT of the training patches (a linear transform codec), the published two-core probe's state widened and folded, or a trained model of other hyperparameters."""
 import math
 
 import numpy as np
@@ -118,3 +118,56 @@ def from_probe(model, state, crops, lambda_of):
     model.prior.medians.copy_(state["z_mean"].view(-1))
     sigma = torch.nn.functional.softplus(state["z_scale"].view(-1, 1)) * 2 + 0.1
     model.prior.log_scales.copy_(torch.log(0.55 * sigma * torch.tensor([[0.6, 1.0, 1.6]])))
+
+
+def separated(weight):
+    """A dense 3x3 convolution (O, I, 3, 3) as a depthwise (I, 1, 3, 3) and a pointwise one (O, I, 1, 1): of each input the nearest product of both."""
+    u, s, v = torch.linalg.svd(weight.permute(1, 0, 2, 3).flatten(2), full_matrices=False)  # I x (O, 9)
+    size = s[:, :1].sqrt()
+    return (v[:, 0] * size).view(-1, 1, 3, 3), (u[:, :, 0] * size).t()[:, :, None, None]
+
+
+def narrowed(outputs, weight, bias, count):
+    """The `count` inputs of a pointwise layer that matter most, and weights from those alone that come nearest to its results.
+
+    outputs (positions, inputs): samples of its inputs. Returns (kept, weight, bias).
+    """
+    kept = (outputs.square().mean(0) * weight.square().sum(0)).topk(count).indices.sort().values
+    mean = outputs.mean(0)
+    centred = outputs - mean
+    moments = centred[:, kept].t() @ centred
+    moments[:, kept] += 1e-4 * moments[:, kept].diagonal().mean() * torch.eye(count)
+    fitted = weight @ torch.linalg.solve(moments[:, kept], moments).t()
+    return kept, fitted, bias + weight @ mean - fitted @ mean[kept]
+
+
+@torch.no_grad()
+def from_model(model, source, pictures, r):
+    """The weights of a trained model of the same widths, which may have fewer analysis blocks, a dense `hidden`, or wider synthesis blocks.
+
+    pictures (B, 3, H, W) and their rate parameters r (B): what narrower blocks are fitted on.
+    """
+    old, state = source.state_dict(), model.state_dict()
+    samples = {}
+    hooks = [block.mix_out.register_forward_hook(lambda _, inputs, __, i=i: samples.update({i: inputs[0].movedim(1, 3).flatten(0, 2).float()}))
+             for i, block in enumerate(source.synthesis)]
+    source(pictures, r, rounded=True)
+    for hook in hooks:
+        hook.remove()
+    if state["hidden.weight"].shape != old["hidden.weight"].shape:
+        old["hidden_depthwise.weight"], old["hidden.weight"] = separated(old["hidden.weight"])
+        state["hidden_depthwise.bias"].zero_()
+    for i, a in samples.items():
+        inner, outer = f"synthesis.{i}.mix_in.", f"synthesis.{i}.mix_out."
+        count = state[inner + "weight"].shape[0]
+        if count < old[inner + "weight"].shape[0]:
+            kept, weight, old[outer + "bias"] = narrowed(a, old[outer + "weight"][:, :, 0, 0], old[outer + "bias"], count)
+            old[inner + "weight"], old[inner + "bias.table"], old[outer + "weight"] = old[inner + "weight"][kept], old[inner + "bias.table"][:, kept], weight[:, :, None, None]
+    unknown = set(old) - set(state)
+    if unknown:
+        raise SystemExit(f"cannot start from these weights: the new model has no {', '.join(sorted(unknown))}")
+    for name, t in old.items():
+        if t.shape != state[name].shape:
+            raise SystemExit(f"cannot start from these weights: {name} is {tuple(t.shape)} there, and {tuple(state[name].shape)} here")
+        state[name].copy_(t)
+    model.load_state_dict(state)

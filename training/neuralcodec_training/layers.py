@@ -60,19 +60,20 @@ class RateConv(nn.Module):
 
 
 class Block(nn.Module):
-    """Two residual branches: pointwise, depthwise 3x3, pointwise; then pointwise to twice the width and back.
+    """Two residual branches: pointwise, depthwise 3x3, pointwise; then pointwise to `mix` channels (twice the width if 0) and back.
 
     With `knots` the first bias of each branch follows the rate parameter. `identity` starts the block as x -> x.
     """
 
-    def __init__(self, channels, knots=0, identity=True):
+    def __init__(self, channels, knots=0, identity=True, mix=0):
         super().__init__()
+        mix = mix or 2 * channels
         first = (lambda o: RateConv(channels, o, knots)) if knots else (lambda o: nn.Conv2d(channels, o, 1))
         self.space_in = first(channels)
         self.space_depthwise = nn.Conv2d(channels, channels, 3, 1, 1, groups=channels)
         self.space_out = nn.Conv2d(channels, channels, 1)
-        self.mix_in = first(2 * channels)
-        self.mix_out = nn.Conv2d(2 * channels, channels, 1)
+        self.mix_in = first(mix)
+        self.mix_out = nn.Conv2d(mix, channels, 1)
         self.knots = knots
         if identity:
             for layer in (self.space_out, self.mix_out):

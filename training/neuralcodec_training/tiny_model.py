@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tiny model of conformance and hostile-file tests: every part of the default family, random weights, lively latents.
+"""The tiny model of conformance and hostile-file tests: every part of the default family, random weights, lively latents; and the slim one, which
+has the parts that make a receiver cheaper.
 
-It never changes: files and hashes that tests hold refer to it. Its random stream is frozen (RandomState), and what depends on
-mathematical functions is rounded coarsely, so that another machine makes the same file.
+They never change: files and hashes that tests hold refer to them. Their random stream is frozen (RandomState), and what depends on
+mathematical functions is rounded coarsely, so that another machine makes the same files.
 """
+from dataclasses import replace
+
 import numpy as np
 import torch
 
@@ -16,6 +19,7 @@ from .synthetic import synthetic_picture
 HYPERPARAMETERS = PatchCheckerboard.Hyperparameters(
     latent_channels=32, core_channels=16, hyper_channels=16, context_channels=16, hidden_channels=48, render_channels=16,
     analysis_blocks=1, synthesis_blocks=1, render_blocks=1, knots=3)
+SLIM = replace(HYPERPARAMETERS, synthesis_mix_channels=48, separable_hidden=1)
 SEED = 20250101
 SPREADS = (0.8, 3.0, 14.0)  # standard deviation of a channel's latents at the three knots
 # Channels that are all but off; of large values; and whose scale is too small, so that some symbols escape.
@@ -43,11 +47,11 @@ def cosine_basis(channels, patch=16):
 
 
 @torch.no_grad()
-def tiny_model():
+def tiny_model(hyperparameters=HYPERPARAMETERS):
     random = np.random.RandomState(SEED)
     normal = lambda shape, deviation: coarse(random.standard_normal(tuple(shape)) * deviation)
-    model = PatchCheckerboard(HYPERPARAMETERS)
-    M = HYPERPARAMETERS.latent_channels
+    model = PatchCheckerboard(hyperparameters)
+    M = hyperparameters.latent_channels
     for name, tensor in sorted(model.state_dict().items()):
         fan_in = tensor[0].numel() if tensor.ndim == 4 else 1
         if name.endswith(".weight"):

@@ -11,7 +11,7 @@ import torch
 
 from .correlation import correlation_loss
 from .data import Crops, load_images, to_tensor
-from .initialise import from_klt, from_probe
+from .initialise import from_klt, from_model, from_probe
 from .model_file import read_model, restore_model
 from .models import ARCHITECTURES, PatchCheckerboard
 
@@ -79,11 +79,25 @@ def build_model(config):
     return model_class(model_class.Hyperparameters(**(config.hyperparameters or {})))
 
 
-def starting_weights(path):
-    """Averaged weights of a checkpoint, or those of an exported model (convolutions rounded to 16 bits)."""
+def starting_model(path):
+    """The model of a checkpoint, with its averaged weights, or of a model file (convolutions rounded to 16 bits)."""
     if path.endswith(".safetensors"):
-        return restore_model(*read_model(path)).state_dict()
-    return torch.load(path, map_location="cpu", weights_only=True)["ema"]
+        return restore_model(*read_model(path))
+    saved = torch.load(path, map_location="cpu", weights_only=True)
+    model = build_model(Config(**saved["config"]))
+    model.load_state_dict(saved["ema"])
+    return model
+
+
+def start_from(model, path, crops):
+    """Takes the weights that a run starts from; a model of the default family may have other hyperparameters (`from_model`)."""
+    source = starting_model(path)
+    if source.metadata() == model.metadata():
+        model.load_state_dict(source.state_dict())
+    elif isinstance(source, PatchCheckerboard) and isinstance(model, PatchCheckerboard):
+        from_model(model, source, crops.batch(16, 128), torch.linspace(0, 1, 16))
+    else:
+        raise SystemExit(f"{path} is another model: {source.architecture} {json.dumps(source.metadata())}")
 
 
 def loss_of(config, model, x, r):
@@ -140,7 +154,7 @@ def train(config):
         crops = Crops(images, config.seed + step)
         torch.manual_seed(config.seed + step)
     elif config.weights:
-        model.load_state_dict(starting_weights(config.weights))
+        start_from(model, config.weights, crops)
     elif config.probe:
         from_probe(model, torch.load(config.probe, weights_only=True), crops, config.lambda_of)
     elif isinstance(model, PatchCheckerboard):

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from neuralcodec_training.model_file import write_model
-from neuralcodec_training.tiny_model import tiny_model
+from neuralcodec_training.tiny_model import SLIM, tiny_model
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -29,4 +29,16 @@ def tiny():
 def tiny_file(tiny, tmp_path_factory):
     path = str(tmp_path_factory.mktemp("model") / "tiny.safetensors")
     write_model(path, tiny, "tiny", "random weights, for tests only", complete=False)
+    return path
+
+
+@pytest.fixture(scope="session")
+def slim():
+    return tiny_model(SLIM)
+
+
+@pytest.fixture(scope="session")
+def slim_file(slim, tmp_path_factory):
+    path = str(tmp_path_factory.mktemp("model") / "slim.safetensors")
+    write_model(path, slim, "slim", "random weights, for tests only", complete=False)
     return path

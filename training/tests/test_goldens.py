@@ -28,6 +28,11 @@ def test_the_tiny_model_never_changes(files):
         assert a.read() == b.read()
 
 
+def test_the_slim_model_never_changes(files):
+    with open(files[3], "rb") as a, open(os.path.join(COMMITTED, "slim.safetensors"), "rb") as b:
+        assert a.read() == b.read()
+
+
 def test_the_loud_model_never_changes(files):
     with open(files[2], "rb") as a, open(os.path.join(COMMITTED, "loud_tensors.safetensors"), "rb") as b:
         assert a.read() == b.read()
@@ -61,6 +66,7 @@ def test_golden_values_are_reproduced(files):
 
 def test_sizes():
     assert os.path.getsize(os.path.join(COMMITTED, "tiny.safetensors")) <= 300000
+    assert os.path.getsize(os.path.join(COMMITTED, "slim.safetensors")) <= 300000
     assert os.path.getsize(os.path.join(COMMITTED, "tiny_golden.safetensors")) <= 200 * 1024
     assert os.path.getsize(os.path.join(COMMITTED, "loud_tensors.safetensors")) <= 16 * 1024
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The built library against PyTorch, with the tiny model. Runs only where the library's command is built (or named by NEURALCODEC_BIN)."""
+"""The built library against PyTorch, with the tiny and the slim model. Runs only where the library's command is built (or named by NEURALCODEC_BIN)."""
 import os
 
 import numpy as np
@@ -20,15 +20,17 @@ pytestmark = pytest.mark.skipif(not os.access(COMMAND, os.X_OK), reason="the lib
 
 @pytest.mark.parametrize("width, height", ((200, 136), (130, 65), (64, 128)))
 @pytest.mark.parametrize("quality", (0, 30, 80, 100))
-def test_library_and_pytorch_agree(tiny, tiny_file, tmp_path, width, height, quality):
+@pytest.mark.parametrize("name", ("tiny", "slim"))
+def test_library_and_pytorch_agree(request, name, tmp_path, width, height, quality):
+    model, file = request.getfixturevalue(name), request.getfixturevalue(name + "_file")
     image = synthetic_picture(width, height, 11)
     picture, coded, decoded = (str(tmp_path / name) for name in ("in.png", "out.nic", "out.png"))
     Image.fromarray(image).save(picture)
-    library = Library(COMMAND, tiny_file)
+    library = Library(COMMAND, file)
     library.encode(picture, coded, quality)
     library.decode(coded, decoded)
-    values = code(tiny, pad(image, tiny.stride), LINEAR_QUALITY_MAP[QUALITIES.index(quality)])
+    values = code(model, pad(image, model.stride), LINEAR_QUALITY_MAP[QUALITIES.index(quality)])
     difference = np.abs(load_picture(decoded).astype(int) - to_picture(values["reconstruction"])[:height, :width])
     assert (difference <= 1).mean() > 0.99
-    size = sum(estimated_bits(tiny, values)) / 8
+    size = sum(estimated_bits(model, values)) / 8
     assert abs(os.path.getsize(coded) - size) <= 0.02 * size + 120

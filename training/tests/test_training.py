@@ -108,12 +108,12 @@ def test_settings(tmp_path):
 
 def test_an_exported_model_is_a_starting_point(photographs, tmp_path):
     from neuralcodec_training.model_file import round_weights, write_model
-    from neuralcodec_training.train import starting_weights
+    from neuralcodec_training.train import starting_model
 
     model = round_weights(PatchCheckerboard(HYPERPARAMETERS))
     path = str(tmp_path / "model.safetensors")
     write_model(path, model, "start")
-    weights = starting_weights(path)
+    weights = starting_model(path).state_dict()
     assert all(torch.equal(weights[name], value) for name, value in model.state_dict().items())
     train(Config(data=photographs, out=str(tmp_path / "run"), weights=path, hyperparameters=vars(HYPERPARAMETERS), batch=2, crop=64, late_crop=64, bf16=False, minutes=0.02))
     assert rows(str(tmp_path / "run"))[-1]["step"] > 0

@@ -8,6 +8,9 @@ struct DepthwiseConvolution {
     let weights: UnsafePointer<Float>
     let bias: UnsafePointer<Float>
 
+    /// Multiply-accumulates of one position.
+    var macs: Int { channels * kernelSize * kernelSize }
+
     /// `count` positions of `input`, from (row, column) on, `columnStep` columns apart, to contiguous positions of `output`.
     func apply(
         _ context: LayerContext, from input: FeatureMap, row: Int, column: Int, columnStep: Int = 1, count: Int,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Two residual branches: pointwise, LeakyReLU, depthwise 3x3, pointwise; then pointwise to twice the width, LeakyReLU, pointwise back.
+/// Two residual branches: pointwise, LeakyReLU, depthwise 3x3, pointwise; then pointwise to another width, LeakyReLU, pointwise back.
 /// The first bias of each branch may follow the rate parameter.
 struct ResidualBlock {
     let spaceIn: DenseConvolution
@@ -10,14 +10,15 @@ struct ResidualBlock {
     let mixOut: DenseConvolution
 
     var channels: Int { spaceIn.inputChannels }
+    private var mixChannels: Int { mixOut.inputChannels }
 
     /// Multiply-accumulates of one position.
     var macs: Int {
-        [spaceIn, spaceOut, mixIn, mixOut].reduce(0) { $0 + $1.macs } + spaceDepthwise.channels * spaceDepthwise.kernelSize * spaceDepthwise.kernelSize
+        [spaceIn, spaceOut, mixIn, mixOut].reduce(spaceDepthwise.macs) { $0 + $1.macs }
     }
 
     /// Floats of scratch memory each worker needs.
-    var scratchCount: Int { ThreadTeam.spanLength * 2 * channels }
+    var scratchCount: Int { ThreadTeam.spanLength * max(channels, mixChannels) }
 
     /// Works in place on the first `channels` channels of `x`. `wide` has `channels` channels and a clear halo of 1.
     func apply(_ context: LayerContext, _ x: FeatureMap, wide: FeatureMap, scratch: WorkerScratch) {
@@ -31,9 +32,9 @@ struct ResidualBlock {
             spaceOut.apply(
                 context, input: hidden, inputStep: channels, output: position, outputStep: x.step, count: span.count,
                 residual: position, residualStep: x.step)
-            mixIn.apply(context, input: position, inputStep: x.step, output: hidden, outputStep: 2 * channels, count: span.count, activation: .leakyReLU)
+            mixIn.apply(context, input: position, inputStep: x.step, output: hidden, outputStep: mixChannels, count: span.count, activation: .leakyReLU)
             mixOut.apply(
-                context, input: hidden, inputStep: 2 * channels, output: position, outputStep: x.step, count: span.count,
+                context, input: hidden, inputStep: mixChannels, output: position, outputStep: x.step, count: span.count,
                 residual: position, residualStep: x.step)
         }
     }

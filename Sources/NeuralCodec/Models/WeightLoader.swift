@@ -318,13 +318,14 @@ final class WeightLoader {
         return DepthwiseConvolution(kernelSize: kernelSize, channels: channels, weights: packed, bias: try floats("\(name).bias", [channels]))
     }
 
-    func block(_ name: String, _ channels: Int, knots: Int? = nil) throws -> ResidualBlock {
+    /// `mixChannels`: the inner width of the second branch.
+    func block(_ name: String, _ channels: Int, mixChannels: Int, knots: Int? = nil) throws -> ResidualBlock {
         ResidualBlock(
             spaceIn: try dense("\(name).space_in", channels, channels, knots: knots),
             spaceDepthwise: try depthwise("\(name).space_depthwise", channels, kernelSize: 3),
             spaceOut: try dense("\(name).space_out", channels, channels),
-            mixIn: try dense("\(name).mix_in", channels, 2 * channels, knots: knots),
-            mixOut: try dense("\(name).mix_out", 2 * channels, channels))
+            mixIn: try dense("\(name).mix_in", channels, mixChannels, knots: knots),
+            mixOut: try dense("\(name).mix_out", mixChannels, channels))
     }
 
     /// Weights (output, input, kernel tap), the kernel's taps that `taps` names, in its order.

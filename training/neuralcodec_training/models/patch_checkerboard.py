@@ -36,6 +36,8 @@ class Hyperparameters:
     synthesis_blocks: int = 2
     render_blocks: int = 2
     knots: int = 9
+    synthesis_mix_channels: int = 0  # width inside of a synthesis block's second branch; 0: twice the core's
+    separable_hidden: int = 0  # 1: the 3x3 convolution `hidden` is a depthwise and a pointwise one
 
 
 MIXTURE = ("prior.weights", "prior.means", "prior.log_scales")  # a decoder uses the tables made from these; measurements use the mixture itself
@@ -59,7 +61,9 @@ class PatchCheckerboard(nn.Module):
         self.hyper_analysis = nn.ModuleList([nn.Conv2d(M, H, 1), nn.Conv2d(H, H, 3, 2, 1), nn.Conv2d(H, H, 3, 2, 1)])
         self.hyper_synthesis = nn.ModuleList([nn.Conv2d(H, 4 * H, 1), nn.Conv2d(H, 4 * H, 3, 1, 1)])
         # The hidden layer of the parameter network is the sum of a hyperprior part and, for the second half of the positions, a context part.
-        self.hidden = nn.Conv2d(H, h.hidden_channels, 3, 1, 1, bias=False)
+        if h.separable_hidden:
+            self.hidden_depthwise = nn.Conv2d(H, H, 3, 1, 1, groups=H)
+        self.hidden = nn.Conv2d(H, h.hidden_channels, 1, bias=False) if h.separable_hidden else nn.Conv2d(H, h.hidden_channels, 3, 1, 1, bias=False)
         self.hidden_bias = RateTable(K, h.hidden_channels)
         self.context_in = nn.Conv2d(M, h.context_channels, 1)
         self.context_depthwise = nn.Conv2d(h.context_channels, h.context_channels, 5, 1, 2, groups=h.context_channels)
@@ -69,7 +73,7 @@ class PatchCheckerboard(nn.Module):
         self.log_gain = RateTable(K, M)
         self.log_inverse_gain = RateTable(K, M)
         self.prior = FactorizedPrior(H)
-        self.synthesis = nn.ModuleList(Block(N, K) for _ in range(h.synthesis_blocks))
+        self.synthesis = nn.ModuleList(Block(N, K, mix=h.synthesis_mix_channels) for _ in range(h.synthesis_blocks))
         self.unembed = nn.Conv2d(M, 3 * self.patch**2, 1)
         self.grid = nn.Conv2d(N, 16 * R, 1)
         self.render_in = nn.Conv2d(R + 48, R, 3, 1, 1)
@@ -81,7 +85,8 @@ class PatchCheckerboard(nn.Module):
         nn.init.zeros_(self.parameters_out.bias)
 
     def metadata(self):
-        return asdict(self.hyperparameters)
+        """Hyperparameters of the model file. Those that were added later are left out where they are 0, so that older models keep their hashes."""
+        return {k: v for k, v in asdict(self.hyperparameters).items() if v or k not in ("synthesis_mix_channels", "separable_hidden")}
 
     def file_weights(self, complete=True):
         """Name -> tensor; without `complete`, what a decoder needs."""
@@ -114,7 +119,8 @@ class PatchCheckerboard(nn.Module):
         """Hyperprior part of the hidden layer, before its bias (B, hidden, H/16, W/16)."""
         a, b = self.hyper_synthesis
         t = F.leaky_relu(F.pixel_shuffle(a(z_hat), 2), SLOPE)
-        return self.hidden(F.leaky_relu(F.pixel_shuffle(b(t), 2), SLOPE))
+        t = F.leaky_relu(F.pixel_shuffle(b(t), 2), SLOPE)
+        return self.hidden(self.hidden_depthwise(t) if self.hyperparameters.separable_hidden else t)
 
     def context(self, y_anchor):
         """Context part of the hidden layer from the anchors divided by their gain, zero elsewhere."""

@@ -18,8 +18,13 @@ extension PatchCheckerboard {
         team.runSpans(rows: middle.rows, columns: middle.columns) { span, _ in
             hyperSynthesis[1].apply(session.layers, span, from: middle, to: fine, activation: .leakyReLU)
         }
-        team.runSpans(rows: output.rows, columns: output.columns) { span, _ in
-            hidden.apply(session.layers, span, from: fine, to: output)
+        team.runSpans(rows: output.rows, columns: output.columns) { span, worker in
+            guard let hiddenDepthwise else { return hidden.apply(session.layers, span, from: fine, to: output) }
+            let filtered = session.scratch[worker]
+            hiddenDepthwise.apply(session.layers, from: fine, row: span.row, column: span.start, count: span.count, output: filtered)
+            hidden.apply(
+                session.layers, input: filtered, inputStep: hiddenDepthwise.channels, output: output.at(span.row, span.start), outputStep: output.step,
+                count: span.count)
         }
     }
 

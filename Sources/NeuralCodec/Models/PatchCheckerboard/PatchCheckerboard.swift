@@ -21,6 +21,10 @@ final class PatchCheckerboard: Network {
     struct Hyperparameters {
         let latentChannels, coreChannels, hyperChannels, contextChannels, hiddenChannels, renderChannels: Int
         let analysisBlocks, synthesisBlocks, renderBlocks, knots: Int
+        /// Inner width of the second branch of a synthesis block.
+        let synthesisMixChannels: Int
+        /// The 3x3 convolution of the hidden layer is a depthwise and a pointwise one.
+        let separableHidden: Bool
     }
 
     let hyperparameters: Hyperparameters
@@ -32,6 +36,8 @@ final class PatchCheckerboard: Network {
 
     // Entropy parameters.
     let hyperSynthesis: [UpsamplingConvolution]
+    /// Before `hidden` where that is pointwise.
+    let hiddenDepthwise: DepthwiseConvolution?
     let hidden: DenseConvolution
     let contextIn: DenseConvolution
     let contextDepthwise: DepthwiseConvolution
@@ -62,7 +68,7 @@ final class PatchCheckerboard: Network {
         let cell = Self.colours * Self.cellSide * Self.cellSide
         hyperparameters = h
         (embedCore, embedTail) = try loader.split("embed", patch, M, at: N)
-        analysisBlocks = try (0 ..< h.analysisBlocks).map { try loader.block("analysis.\($0)", N) }
+        analysisBlocks = try (0 ..< h.analysisBlocks).map { try loader.block("analysis.\($0)", N, mixChannels: 2 * N) }
         hyperAnalysis = [
             try loader.dense("hyper_analysis.0", M, H),
             try loader.dense("hyper_analysis.1", H, H, kernelSize: 3),
@@ -72,7 +78,9 @@ final class PatchCheckerboard: Network {
             try loader.shuffled("hyper_synthesis.0", H, 4 * H, factor: 2),
             try loader.shuffled("hyper_synthesis.1", H, 4 * H, factor: 2, kernelSize: 3),
         ]
-        hidden = try loader.dense("hidden", H, h.hiddenChannels, kernelSize: 3, bias: .rate(try loader.rateTable("hidden_bias.table", K, h.hiddenChannels)))
+        hiddenDepthwise = h.separableHidden ? try loader.depthwise("hidden_depthwise", H, kernelSize: 3) : nil
+        hidden = try loader.dense(
+            "hidden", H, h.hiddenChannels, kernelSize: h.separableHidden ? 1 : 3, bias: .rate(try loader.rateTable("hidden_bias.table", K, h.hiddenChannels)))
         contextIn = try loader.dense("context_in", M, h.contextChannels)
         contextDepthwise = try loader.depthwise("context_depthwise", h.contextChannels, kernelSize: 5)
         contextOut = try loader.dense("context_out", h.contextChannels, h.hiddenChannels)
@@ -84,11 +92,11 @@ final class PatchCheckerboard: Network {
         latentTables = try .gaussian(loader)
         hyperTables = try .factorizedPrior(loader, channels: H)
         thresholds = try loader.thresholds(scales: latentTables.count)
-        synthesisBlocks = try (0 ..< h.synthesisBlocks).map { try loader.block("synthesis.\($0)", N, knots: K) }
+        synthesisBlocks = try (0 ..< h.synthesisBlocks).map { try loader.block("synthesis.\($0)", N, mixChannels: h.synthesisMixChannels, knots: K) }
         unembed = try loader.shuffled("unembed", M, patch, factor: Self.cellSide)
         grid = try loader.shuffled("grid", N, Self.patchSide * R, factor: Self.cellSide)
         renderIn = try loader.dense("render_in", R + cell, R, kernelSize: 3)
-        renderBlocks = try (0 ..< h.renderBlocks).map { try loader.block("render.\($0)", R, knots: K) }
+        renderBlocks = try (0 ..< h.renderBlocks).map { try loader.block("render.\($0)", R, mixChannels: 2 * R, knots: K) }
         renderOut = try loader.dense("render_out", R, cell, kernelSize: 3)
         qualityMap = try loader.qualityMap()
         rateTables = loader.rateTables
@@ -101,11 +109,11 @@ final class PatchCheckerboard: Network {
         func macs(_ layers: [DenseConvolution], per pixels: Double) -> Double { Double(layers.reduce(0) { $0 + $1.macs }) / pixels }
         func macs(_ layer: UpsamplingConvolution, per pixels: Double) -> Double { macs(layer.phases, per: pixels) }
         func macs(_ blocks: [ResidualBlock], per pixels: Double) -> Double { Double(blocks.reduce(0) { $0 + $1.macs }) / pixels }
-        let context = contextDepthwise.kernelSize * contextDepthwise.kernelSize * contextDepthwise.channels
         // Half of the positions are the context's, the other half see it.
         let entropy =
             macs(hyperSynthesis[0], per: 16 * latent) + macs(hyperSynthesis[1], per: 4 * latent) + macs([hidden, parametersOut], per: latent)
-            + macs([contextIn, contextOut], per: 2 * latent) + Double(context) / (2 * latent)
+            + macs([contextIn, contextOut], per: 2 * latent) + Double(contextDepthwise.macs) / (2 * latent)
+            + Double(hiddenDepthwise?.macs ?? 0) / latent
         let analysis =
             macs([embedCore, embedTail, hyperAnalysis[0]], per: latent) + macs(analysisBlocks, per: latent) + macs([hyperAnalysis[1]], per: 4 * latent)
             + macs([hyperAnalysis[2]], per: 16 * latent)
@@ -140,7 +148,7 @@ final class PatchCheckerboard: Network {
         let h = hyperparameters
         let patches = ThreadTeam.spanLength * Self.colours * Self.patchSide * Self.patchSide
         let blocks = (analysisBlocks + synthesisBlocks + renderBlocks).map(\.scratchCount).max() ?? 0
-        return max(patches, blocks, EntropyScratch.count(h))
+        return max(patches, blocks, EntropyScratch.count(h), ThreadTeam.spanLength * h.hyperChannels)
     }
 }
 
@@ -152,7 +160,8 @@ struct RateFactors {
 extension PatchCheckerboard.Hyperparameters {
     init(_ json: JSON) throws {
         /// A width or count, bounded so that no product of two of them can overflow or exhaust memory before the shapes are checked.
-        func value(_ name: String, _ range: ClosedRange<Int>, multiple: Int = 1) throws -> Int {
+        func value(_ name: String, _ range: ClosedRange<Int>, multiple: Int = 1, otherwise: Int? = nil) throws -> Int {
+            if json[name] == nil, let otherwise { return otherwise }
             guard let value = json[name]?.integer, range.contains(value), value % multiple == 0 else {
                 throw CodecError(.badModel, "hyperparameter '\(name)' is not a multiple of \(multiple) in \(range.lowerBound)...\(range.upperBound)")
             }
@@ -169,6 +178,8 @@ extension PatchCheckerboard.Hyperparameters {
         synthesisBlocks = try value("synthesis_blocks", 0...64)
         renderBlocks = try value("render_blocks", 0...64)
         knots = try value("knots", 2...256)
+        synthesisMixChannels = try value("synthesis_mix_channels", widths, multiple: 16, otherwise: 2 * coreChannels)
+        separableHidden = try value("separable_hidden", 0...1, otherwise: 0) == 1
         guard coreChannels < latentChannels else {
             throw CodecError(.badModel, "hyperparameter 'core_channels' (\(coreChannels)) is not below 'latent_channels' (\(latentChannels))")
         }
