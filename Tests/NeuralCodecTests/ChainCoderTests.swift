@@ -141,7 +141,7 @@ final class ChainCoderTests: XCTestCase {
         for (name, n) in [("d4", 4), ("e8", 8), ("barnes-wall", 16)] {
             let unit = try Quantizer(name: name), side = pow(unit.volume!, 1 / Double(n))
             let x = vectors([Float](repeating: 1, count: 32_000), n, nil, &numbers)
-            for (step, least, most) in [(0.1, -0.001, 0.002), (0.5, -0.001, 0.01), (1, -0.001, 0.02), (2, 0, 0.08), (4, 0, 0.08)] {
+            for (step, least, most) in [(0.1, -0.001, 0.002), (0.5, -0.001, 0.01), (1, -0.001, 0.02), (2, -0.001, 0.08), (4, -0.001, 0.08)] {
                 let exact = try Quantizer(name: name, scale: step / side)
                 let basis = try Quantizer(basis: unit.basis!, dimension: n, scale: step / side, search: .exact(nodeLimit: 0))
                 let difference = try (basis.rated(indices(basis, x), [1]) - exact.rated(indices(exact, x), [1])) / Double(x.count)
@@ -220,7 +220,7 @@ final class ChainCoderTests: XCTestCase {
         var numbers = Numbers(76)
         let n = 6, rows = randomBasis(n, &numbers)
         var skewed = rows
-        for i in 1 ..< n { skewed.take(-Double(7 * i - 20), of: i - 1, from: i) }
+        for i in 1 ..< n { skewed.take(-Double(2 * i - 5), of: i - 1, from: i) }
         let x = vectors([Float](repeating: 3, count: 600 * n), n, nil, &numbers)
         let one = try quantizer(rows, .exact(nodeLimit: 0)), other = try quantizer(skewed, .exact(nodeLimit: 0))
         let (u, v) = (try indices(one, x), try indices(other, x)), rate = try one.rated(u, [3])
@@ -313,7 +313,8 @@ final class ChainCoderTests: XCTestCase {
                 // Singular values 2^18 apart.
                 let quantizer = try quantizer(SquareMatrix(3, values: [1, 0.3, 0, 0, 0x1p-9, 0.001, 0, 0, 0x1p9]) * factor, search)
                 for scale in [0, Float(factor), .greatestFiniteMagnitude] {
-                    let u = (0 ..< 90).map { _ in Int32.random(in: -400 ... 400, using: &numbers) }
+                    // Those on the reduced basis are up to 10^5 times as large.
+                    let u = (0 ..< 90).map { _ in Int32.random(in: -2 ... 2, using: &numbers) }
                     XCTAssertEqual(try quantizer.decoded(quantizer.encoded(u, [scale]), u.count, [scale]), u, "\(factor), \(search), \(scale)")
                 }
             }
@@ -330,20 +331,21 @@ final class ChainCoderTests: XCTestCase {
     func testNoise() throws {
         var numbers = Numbers(79), decoded = 0
         for search in Self.searches {
-            let n = 4, quantizer = try quantizer(randomBasis(n, &numbers), search, correlation(n, 0.8)), scales = deviations(8 * n, &numbers)
-            let good = try quantizer.encoded(indices(quantizer, vectors(scales, n, nil, &numbers)), scales)
+            let n = 4, quantizer = try quantizer(randomBasis(n, &numbers), search, correlation(n, 0.8)), wide = deviations(8 * n, &numbers)
+            // Scales so small that most values are escapes, whose raw bits stand for each other.
+            let scales = wide.map { $0 / 64 }, good = try quantizer.encoded(indices(quantizer, vectors(wide.map { 64 * $0 }, n, nil, &numbers)), scales)
             for round in 0 ..< 3000 {
                 var data = (0 ..< 4 * Int.random(in: 0 ..< 20, using: &numbers)).map { _ in UInt8.random(in: 0 ... 255, using: &numbers) }
                 if round % 2 == 0 {
                     data = good
-                    for _ in 0 ..< 3 { data[Int.random(in: 0 ..< data.count, using: &numbers)] = UInt8.random(in: 0 ... 255, using: &numbers) }
+                    for _ in 0 ... round % 3 { data[Int.random(in: 0 ..< data.count, using: &numbers)] = UInt8.random(in: 0 ... 255, using: &numbers) }
                 }
                 guard let u = try? quantizer.decoded(data, 8 * n, scales) else { continue }
                 decoded += 1
                 XCTAssertEqual(try quantizer.decoded(quantizer.encoded(u, scales), 8 * n, scales), u)
             }
         }
-        XCTAssertGreaterThan(decoded, 0)
+        XCTAssertGreaterThan(decoded, 100)
     }
 
     // MARK: - Determinism
@@ -367,6 +369,6 @@ final class ChainCoderTests: XCTestCase {
                 for scales in [[1], (0 ..< 30 * n).map { Float($0 % 50 + 1) / 16 }] as [[Float]] { bytes += try quantizer.encoded(u, scales) }
             }
         }
-        XCTAssertEqual(bytes.withUnsafeBytes { sha256($0) }, "")
+        XCTAssertEqual(bytes.withUnsafeBytes { sha256($0) }, "fcb4bb8ebaf23f480bd8ba7d5b86dd747f5ad4137bde102136188f09b0eea4c6")
     }
 }
