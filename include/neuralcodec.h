@@ -359,7 +359,8 @@ void nc_lattice_learning_options_init(nc_lattice_learning_options *options);
  * on it with the options' scale and search. NC_SEARCH_BABAI and NC_SEARCH_NEAREST_PLANE descend rate + lambda * distortion with the rounding passed straight
  * through, after "Learning Optimal Lattice Vector Quantizers" (2024); NC_SEARCH_EXACT descends the error of the closest point (Agrell and Eriksson, 1998).
  * docs/quantizers.md says what can be expected of each. Values must be finite and within 2^16 * scale. The quantizer codes with the correlation of the samples
- * it was learned from (nc_quantizer_get_correlation). The same samples and options give the same basis on every machine. options null: the defaults. report may be null; its struct_size is set by the caller. */
+ * it was learned from (nc_quantizer_get_correlation). The same samples and options give the same basis on every machine. options null: the defaults. report may
+ * be null; its struct_size is set by the caller. */
 NC_MUST_USE nc_status nc_quantizer_learn(const float *samples, size_t count, size_t dimension, const nc_lattice_learning_options *options,
                                          nc_quantizer **quantizer, nc_lattice_learning_report *report);
 
@@ -385,19 +386,19 @@ NC_MUST_USE nc_status nc_quantizer_quantize(const nc_quantizer *quantizer, const
 /* The points of `length` indices (a multiple of index_count), bit for bit those that came with them. `points` has room for all. */
 NC_MUST_USE nc_status nc_quantizer_dequantize(const nc_quantizer *quantizer, const int32_t *indices, size_t length, float *points, uint32_t threads);
 
-/* Entropy coding of indices, by rANS with fixed tables. Vectors are taken to be Gaussian: of the lattices "dn", "d4", "e8", "barnes-wall" and "leech" each point is coded
- * with its exact probability, of "a2", "an" and a basis each coordinate given those before it, of "scalar" and "zn" each by itself. docs/quantizers.md specifies the
- * bytes. A codebook's indices are NC_UNSUPPORTED.
+/* Entropy coding of indices, by rANS with fixed tables. Vectors are taken to be Gaussian: of the lattices "dn", "d4", "e8", "barnes-wall" and "leech" each point is
+ * coded with its exact probability, of "a2", "an" and a basis each coordinate given those before it, of "scalar" and "zn" each by itself. docs/quantizers.md
+ * specifies the bytes. A codebook's indices are NC_UNSUPPORTED.
  *
  * scales: standard deviations of the vectors' coordinates before they were quantized, in the units of the vectors, around 0 (of "scalar": around the offset).
- * scale_count of them: 1 for all, one for each vector, or one for each of the `length` indices. NaN counts as 0. The coordinates are taken to be independent; of a
- * basis, to have the correlation of its options. Wrong scales cost bytes, nothing else. They are divided by the quantizer's scale and select one of 128 tables, from
- * 0.077 to 512 steps, the nearest; of "a2", "an" and a basis, the deviation of each coordinate given the others does.
+ * scale_count of them: 1 for all, one for each vector, or one for each of the `length` indices. NaN counts as 0. The coordinates are taken to be independent; of
+ * a basis, to have the correlation of its options. Wrong scales cost bytes, nothing else. Divided by the quantizer's scale they select one of 128 tables, from
+ * 0.077 to 512 steps, the nearest; of "a2", "an" and a basis, the deviation of each coordinate given those before it does.
  *
  * The decoder has to be given the same numbers, and a quantizer that was created alike: of a basis, with the same search and correlation too.
  *
  * Points with a coordinate beyond 2^20 times the scale are NC_INVALID_ARGUMENT; of "a2", "an" and a basis, indices beyond 2^19, also on the reduced basis that
- * NC_SEARCH_EXACT uses. These functions work on the calling thread alone. */
+ * NC_SEARCH_EXACT codes. These functions work on the calling thread alone. */
 
 /* *bits receives the bits of the model for `length` indices; vector_bits (may be null) those of each vector. The bytes of nc_quantizer_encode are more by 32 at most, and
  * a few parts in 10^5. The sum of logarithms, so its last digits may differ between machines. */

@@ -38,7 +38,8 @@ struct QuantizerOptions: ParsableArguments {
     @Option(help: ArgumentHelp("For --search exact: try at most so many integers for a vector, then take the best so far; 0: no limit.", valueName: "n"))
     var nodeLimit: Count?
 
-    @Option(help: ArgumentHelp("For --basis: correlation of the vectors' values, which only the entropy coder uses, an array (n, n); .npy. (default: independent)", valueName: "file"))
+    @Option(
+        help: ArgumentHelp("For --basis: correlation of the vectors' values, for the entropy coder alone, an array (n, n); .npy. (default: independent)", valueName: "file"))
     var correlation: String?
 
     func validate() throws {

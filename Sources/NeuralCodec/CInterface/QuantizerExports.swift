@@ -183,7 +183,9 @@ public func exportQuantizerGetCorrelation(_ quantizer: OpaquePointer?, _ correla
         let quantizer = try QuantizerHandle.from(quantizer).quantizer
         try checkCount(count, "count")
         let target = try required(correlation, "correlation")
-        guard let values = withStandardFloatingPoint({ quantizer.correlation }) else { throw CodecError(.unsupported, "a codebook has no correlation: its indices cannot be coded") }
+        guard let values = withStandardFloatingPoint({ quantizer.correlation }) else {
+            throw CodecError(.unsupported, "a codebook has no correlation: its indices cannot be coded")
+        }
         guard count >= values.count else { throw CodecError(.bufferTooSmall, "the correlation has \(values.count) values, and there is room for \(count)") }
         target.update(from: values, count: values.count)
     }

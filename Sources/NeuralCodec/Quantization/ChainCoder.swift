@@ -63,7 +63,8 @@ final class ChainCoder: IndexModel, @unchecked Sendable {
             let u = indices.baseAddress! + first
             let isNear = (0 ..< dimension).allSatisfy { u[$0].magnitude <= Self.largest.magnitude }
             guard isNear, change?.toReduced(u, largest: Self.largest, into: coordinates.baseAddress! + first) ?? true else {
-                throw CodecError(.invalidArgument, "the indices of vector \(first / dimension) are those of a point too far out to be coded, with coordinates beyond 2^19")
+                let vector = "the indices of vector \(first / dimension)"
+                throw CodecError(.invalidArgument, vector + " are those of a point too far out to be coded, with coordinates beyond 2^19")
             }
         }
         return try withExtendedLifetime(memory) { try body(change == nil ? indices : UnsafeBufferPointer(coordinates)) }

@@ -28,7 +28,8 @@ enum GaussianTables {
     /// The same for means that are not 0: the tables of each scale follow one another from `firstOfScale` on, for shifts of 0 to 1/2 in steps of 1 / nck_shifts.
     static func shifted() throws -> CodingTables {
         try shiftedTables.value {
-            try made((0 ..< scales).flatMap { scale in stride(from: 0, through: mostShifts / 2, by: mostShifts / nck_shifts(scale)).map { (scale, Int32($0)) } }, nck_rounded_frequencies)
+            let kinds = (0 ..< scales).flatMap { scale in stride(from: 0, through: mostShifts / 2, by: mostShifts / nck_shifts(scale)).map { (scale, Int32($0)) } }
+            return try made(kinds, nck_rounded_frequencies)
         }
     }
 
