@@ -328,6 +328,8 @@ def plot(path, source, latents):
             axis.legend(*axes.flat[0].get_legend_handles_labels(), fontsize=7, frameon=False, loc="center left", title="Gaussian")
             continue
         result, key, title = panel
+        if len(result["curves"]) > 10:
+            axis.set_prop_cycle(color=matplotlib.colormaps["tab20"].colors)
         bits = result["curves"][0]["bits"]  # gains are at the scalars' rates
         for c in result["curves"][1:]:
             points = [(b, g) for b, g in zip(bits, c[key]) if g is not None]
