@@ -95,9 +95,8 @@ final class LatticeCoder: Sendable {
         }
     }
 
-    /// Number of vectors, and where their scales are.
+    /// Where the vectors' scales are.
     private struct Layout {
-        let count: Int
         let indices: UnsafeBufferPointer<UInt8>
         /// From one coordinate's index to the next: 0 if a vector has only one.
         let step: Int
@@ -109,7 +108,7 @@ final class LatticeCoder: Sendable {
             guard coordinates % dimension == 0 else {
                 throw CodecError(.invalidArgument, "\(coordinates) coordinates are no vectors of \(dimension)")
             }
-            count = coordinates / dimension
+            let count = coordinates / dimension
             guard indices.count == count || indices.count == coordinates else {
                 let given = "\(indices.count) scale indices for \(count) vectors of \(dimension)"
                 throw CodecError(.invalidArgument, given + ": there must be one for each vector, or for each coordinate")
