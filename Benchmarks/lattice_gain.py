@@ -63,12 +63,17 @@ def lattice(name, n):
 
 
 def on_basis(rows, search, correlation):
-    """A lattice by its rows, whose coordinates are coded by themselves: their deviations come of those of x and its correlation."""
-    inverse = np.linalg.inv(rows.astype(float))
+    """A lattice by its rows: each coordinate is coded given those before it."""
+    return lambda x, deviations, step: coded(
+        Quantizer(basis=rows, scale=step, search=search, correlation=correlation), x, deviations, deviations, step == 1)
+
+
+def linear_layer(axes, correlation):
+    """Scalars along orthonormal columns, each coded by itself: their deviations come of those of x and its correlation."""
 
     def codec(x, deviations, step):
-        scales = transformed_deviations(deviations, correlation, inverse)
-        return coded(Quantizer(basis=rows, scale=step, search=search), x, deviations, scales, step == 1)
+        points, bits = scalar((x @ axes).astype(np.float32), transformed_deviations(deviations, correlation, axes), step)
+        return (points @ axes.T).astype(np.float32), bits
 
     return codec
 
@@ -162,14 +167,10 @@ def report(title, curves, rows, middle, results):
 
 
 def learned(samples, name, step):
-    """{label: (rows, search)} of lattices learned for a step, if the package can learn them."""
-    learn = getattr(Quantizer, "learn", None)
-    if learn is None:
-        print("(learned lattices are left out: this version of the package cannot learn them)")
-        return {}
+    """{label: (rows, search)} of lattices learned for a step."""
     found = {}
     for label, search in (("Babai", "babai"), ("exact", "exact")):
-        rows = learn(samples, search=search, scale=step).basis.astype(float)
+        rows = Quantizer.learn(samples, search=search, scale=step).basis.astype(float)
         found[f"learned {name}, {label}"] = (rows / abs(np.linalg.det(rows)) ** (1 / len(rows))).astype(np.float32), search
     return found
 
@@ -206,7 +207,8 @@ def gaussian(count, results, correlation=0.9):
                 whole = count // columns * columns
                 blocks = [(v[:whole].T.reshape(-1, columns), d[:whole].T.reshape(-1, columns)) for v, d in halves(turned, deviations, n)]
                 curves[f"linear layer 24, {label}"] = curve(lattice(name, columns), blocks, SMALLER_STEPS)
-        for label, (rows, search) in (learned(x[:2000].reshape(-1, size), str(size), GAUSSIAN_STEPS[0]) if size == 8 else {}).items():
+        curves[f"scalar {size}, chained"] = curve(on_basis(np.eye(size), "babai", part), raw(size), SMALLER_STEPS)
+        for label, (rows, search) in learned(x[: 250 * size].reshape(-1, size), str(size), GAUSSIAN_STEPS[0]).items():
             curves[label] = curve(on_basis(rows, search, part), raw(size), SMALLER_STEPS)
     report(f"Gaussian, correlation {correlation} of neighbours, deviation 1", curves, [0, 2, 4, 6], None, results)
     return results[-1]
@@ -282,12 +284,13 @@ def fitted(x, deviations):
         print("(the linear layer and learned lattices are left out: too few blocks to fit them)")
         return {}
     normal = x[busy] / deviations[busy]
-    correlation = normal.T @ normal / len(normal)
+    correlation = np.corrcoef(normal.T)
     strength = np.abs(correlation - np.diag(np.diag(correlation))).max()
     print(f"\nbusy neighbours, divided by their deviations, correlate by {strength:.3f} at most")
     _, axes = np.linalg.eigh(np.cov(x[busy].T))
-    bases = {f"linear layer {LEARNED}, scalar": (axes.T.astype(np.float32), "babai")} | learned(x[busy][:20000], str(LEARNED), 1)
-    return {label: (on_basis(rows, search, correlation), LEARNED) for label, (rows, search) in bases.items()}
+    bases = {f"scalar {LEARNED}, chained": (np.eye(LEARNED), "babai")} | learned(x[busy][:20000], str(LEARNED), 1)
+    codecs = {f"linear layer {LEARNED}, scalar": linear_layer(axes, correlation)} | {label: on_basis(*basis, correlation) for label, basis in bases.items()}
+    return {label: (codec, LEARNED) for label, codec in codecs.items()}
 
 
 def print_shares(latents, quality):
@@ -325,6 +328,8 @@ def plot(path, source, latents):
             axis.legend(*axes.flat[0].get_legend_handles_labels(), fontsize=7, frameon=False, loc="center left", title="Gaussian")
             continue
         result, key, title = panel
+        if len(result["curves"]) > 10:
+            axis.set_prop_cycle(color=matplotlib.colormaps["tab20"].colors)
         bits = result["curves"][0]["bits"]  # gains are at the scalars' rates
         for c in result["curves"][1:]:
             points = [(b, g) for b, g in zip(bits, c[key]) if g is not None]

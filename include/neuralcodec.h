@@ -229,6 +229,8 @@ typedef struct nc_quantizer_options {
                                    * Default 0, 0: plain rounding, half to even */
     nc_search search;             /* for a basis; default NC_SEARCH_BABAI */
     uint64_t node_limit;          /* NC_SEARCH_EXACT: integers tried for one vector at most, then the best so far is taken; 0 (default): no limit */
+    const float *correlation;     /* for a basis: correlation of the vectors' coordinates, dimension * dimension values, row by row, copied; only the entropy
+                                   * coder uses it. Symmetric, ones on the diagonal. Default null: the coordinates are independent */
 } nc_quantizer_options;
 
 typedef struct nc_quantizer_info {
@@ -256,7 +258,7 @@ void nc_quantizer_options_init(nc_quantizer_options *options);
 NC_MUST_USE nc_status nc_quantizer_create(const char *name, size_t dimension, const nc_quantizer_options *options, nc_quantizer **quantizer);
 
 /* Opens a quantizer on the lattice that the rows of `basis` span: dimension * dimension values, row by row, copied; dimension 1...64. A singular basis, one with
- * values that are not finite and one with singular values more than 2^20 apart are NC_INVALID_ARGUMENT. */
+ * values that are not finite and one with singular values more than 2^20 apart are NC_INVALID_ARGUMENT, and so is a correlation that no vectors can have. */
 NC_MUST_USE nc_status nc_quantizer_create_basis(const float *basis, size_t dimension, const nc_quantizer_options *options, nc_quantizer **quantizer);
 
 /* Opens a quantizer on `count` codewords of `dimension` values, copied: general vector quantization. */
@@ -356,8 +358,9 @@ void nc_lattice_learning_options_init(nc_lattice_learning_options *options);
 /* Learns the basis of a lattice of `dimension` (1...64) from `count` samples of so many values, at least 8 * dimension and 20 of them, and opens a quantizer
  * on it with the options' scale and search. NC_SEARCH_BABAI and NC_SEARCH_NEAREST_PLANE descend rate + lambda * distortion with the rounding passed straight
  * through, after "Learning Optimal Lattice Vector Quantizers" (2024); NC_SEARCH_EXACT descends the error of the closest point (Agrell and Eriksson, 1998).
- * docs/quantizers.md says what can be expected of each. Values must be finite and within 2^16 * scale. The same samples and options give the same basis on
- * every machine. options null: the defaults. report may be null; its struct_size is set by the caller. */
+ * docs/quantizers.md says what can be expected of each. Values must be finite and within 2^16 * scale. The quantizer codes with the correlation of the samples
+ * it was learned from (nc_quantizer_get_correlation). The same samples and options give the same basis on every machine. options null: the defaults. report may
+ * be null; its struct_size is set by the caller. */
 NC_MUST_USE nc_status nc_quantizer_learn(const float *samples, size_t count, size_t dimension, const nc_lattice_learning_options *options,
                                          nc_quantizer **quantizer, nc_lattice_learning_report *report);
 
@@ -369,6 +372,10 @@ NC_MUST_USE nc_status nc_quantizer_get_info(const nc_quantizer *quantizer, nc_qu
 /* Writes the rows that span the lattice at its scale: dimension * dimension values into `basis`, which has room for `count`. For a codebook: its codewords. */
 NC_MUST_USE nc_status nc_quantizer_get_basis(const nc_quantizer *quantizer, float *basis, size_t count);
 
+/* Writes the correlation that the entropy coder counts on: dimension * dimension values, row by row, into `correlation`, which has room for `count`. The unit matrix
+ * where none was given. A codebook is NC_UNSUPPORTED. */
+NC_MUST_USE nc_status nc_quantizer_get_correlation(const nc_quantizer *quantizer, float *correlation, size_t count);
+
 /* Quantizes `length` floats, vectors one after the other; length is a multiple of the dimension, so longer vectors that are products of the lattice need nothing
  * special. Any of the outputs may be null: points receives `length` floats and may be `vectors`; indices index_count integers for each vector; proven one
  * byte for each vector, 1 where the point is certain to be a closest one (always, but for a search on a basis). NaN counts as 0, coordinates are clamped to
@@ -379,16 +386,19 @@ NC_MUST_USE nc_status nc_quantizer_quantize(const nc_quantizer *quantizer, const
 /* The points of `length` indices (a multiple of index_count), bit for bit those that came with them. `points` has room for all. */
 NC_MUST_USE nc_status nc_quantizer_dequantize(const nc_quantizer *quantizer, const int32_t *indices, size_t length, float *points, uint32_t threads);
 
-/* Entropy coding of indices, by rANS with fixed tables: of the lattices "dn", "d4", "e8", "barnes-wall" and "leech" with the exact probability of each point under a
- * Gaussian of independent coordinates, of the others each index by itself. docs/quantizers.md specifies the bytes. A codebook's indices are NC_UNSUPPORTED.
+/* Entropy coding of indices, by rANS with fixed tables. Vectors are taken to be Gaussian: of the lattices "dn", "d4", "e8", "barnes-wall" and "leech" each point is
+ * coded with its exact probability, of "a2", "an" and a basis each coordinate given those before it, of "scalar" and "zn" each by itself. docs/quantizers.md
+ * specifies the bytes. A codebook's indices are NC_UNSUPPORTED.
  *
  * scales: standard deviations of the vectors' coordinates before they were quantized, in the units of the vectors, around 0 (of "scalar": around the offset).
- * scale_count of them: 1 for all, one for each vector, or one for each of the `length` indices. Divided by the quantizer's scale they select one of 128 tables, from 0.077
- * to 512 steps, the nearest; NaN counts as 0. Wrong scales cost bytes, nothing else. Of "a2", "an" and a basis the coordinates u = x B^-1 are coded: there, a scale is
- * the standard deviation of such a coordinate before it is rounded, times the quantizer's scale. The decoder has to be given scales that select the same tables: the same
- * numbers.
+ * scale_count of them: 1 for all, one for each vector, or one for each of the `length` indices. NaN counts as 0. The coordinates are taken to be independent; of
+ * a basis, to have the correlation of its options. Wrong scales cost bytes, nothing else. Divided by the quantizer's scale they select one of 128 tables, from
+ * 0.077 to 512 steps, the nearest; of "a2", "an" and a basis, the deviation of each coordinate given those before it does.
  *
- * Points with a coordinate beyond 2^20 times the scale are NC_INVALID_ARGUMENT. These functions work on the calling thread alone. */
+ * The decoder has to be given the same numbers, and a quantizer that was created alike: of a basis, with the same search and correlation too.
+ *
+ * Points with a coordinate beyond 2^20 times the scale are NC_INVALID_ARGUMENT; of "a2", "an" and a basis, indices beyond 2^19, also on the reduced basis that
+ * NC_SEARCH_EXACT codes. These functions work on the calling thread alone. */
 
 /* *bits receives the bits of the model for `length` indices; vector_bits (may be null) those of each vector. The bytes of nc_quantizer_encode are more by 32 at most, and
  * a few parts in 10^5. The sum of logarithms, so its last digits may differ between machines. */

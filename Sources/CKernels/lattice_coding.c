@@ -92,18 +92,21 @@ static double cell(double start, double length, double inverse, int pieces) {
     return sum * half;
 }
 
-size_t nck_rounded_frequencies(size_t scale, int32_t *offset, int32_t *frequencies) {
-    const double sigma = scale_of(scale), inverse = 1.0 / sigma;
-    const int32_t last = integer_above(reach * sigma - 0.5), furthest = integer_above(end * sigma) + 1;
+size_t nck_shifts(size_t scale) { return scale < 37 ? NCK_MOST_SHIFTS : scale < 77 ? NCK_MOST_SHIFTS / 2 >> (scale - 37) / 10 : 1; }
+
+size_t nck_rounded_frequencies(size_t scale, int shift, int32_t *offset, int32_t *frequencies) {
+    const double sigma = scale_of(scale), inverse = 1.0 / sigma, mean = (double)shift / NCK_MOST_SHIFTS;
+    const int32_t first = -integer_above(reach * sigma - 0.5 - mean), last = integer_above(reach * sigma - 0.5 + mean), further = integer_above(end * sigma) + 1 - last;
     const int pieces = integer_above(4.0 * inverse);
-    const size_t count = 2 * (size_t)last + 2;
+    const size_t count = (size_t)(last - first) + 2;
     double weights[NCK_MOST_FREQUENCIES], beyond = 0;
-    weights[last] = 2 * cell(0, 0.5, inverse, pieces);
-    for (int32_t k = 1; k <= last; k++) weights[last - k] = weights[last + k] = cell(k - 0.5, 1, inverse, pieces);
-    for (int32_t k = last + 1; k <= furthest; k++) beyond += 2 * cell(k - 0.5, 1, inverse, pieces);
+    weights[-first] = cell(0, 0.5 - mean, inverse, pieces) + cell(0, 0.5 + mean, inverse, pieces);
+    for (int32_t k = 1; k <= last; k++) weights[k - first] = cell(k - 0.5 - mean, 1, inverse, pieces);
+    for (int32_t k = 1; k <= -first; k++) weights[-k - first] = cell(k - 0.5 + mean, 1, inverse, pieces);
+    for (int32_t k = 1; k <= further; k++) beyond += cell(last + k - 0.5 - mean, 1, inverse, pieces) + cell(k - first - 0.5 + mean, 1, inverse, pieces);
     weights[count - 1] = beyond;
-    allocate(weights, count, (size_t)last, frequencies);
-    *offset = -last;
+    allocate(weights, count, (size_t)-first, frequencies);
+    *offset = first;
     return count;
 }
 

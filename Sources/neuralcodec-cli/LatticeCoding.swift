@@ -22,7 +22,7 @@ struct LatticeEncode: ParsableCommand {
     @Flag(help: "Print a JSON object.")
     var json = false
 
-    func validate() throws { try checkStandardInput([input, chosen.basis, chosen.codebook, scales.scales]) }
+    func validate() throws { try checkStandardInput(chosen.files + [input, scales.scales]) }
 
     func run() throws {
         let quantizer = try chosen.quantizer()
@@ -74,7 +74,7 @@ struct LatticeDecode: ParsableCommand {
     var shape: Shape?
 
     func validate() throws {
-        try checkStandardInput([input, chosen.basis, chosen.codebook, scales.scales])
+        try checkStandardInput(chosen.files + [input, scales.scales])
         guard shape != nil || Double(scales.scales) == nil else { throw ValidationError("--shape is needed where --scales is a number") }
     }
 

@@ -23,6 +23,9 @@ struct LatticeLearn: ParsableCommand {
     @Option(name: .shortAndLong, help: ArgumentHelp("Basis to write, .npy; -: standard output.", valueName: "file"))
     var output: String
 
+    @Option(help: ArgumentHelp("Also write the correlation of the samples' values, for 'lattice encode --correlation'; .npy.", valueName: "file"))
+    var correlation: String?
+
     @Option(help: ArgumentHelp("Dimension of the lattice. (default: the length of the last axis)", valueName: "n"))
     var dimension: Int?
 
@@ -80,6 +83,7 @@ struct LatticeLearn: ParsableCommand {
         if let dimension, !(1...Quantizer.mostDimensions).contains(dimension) {
             throw ValidationError("--dimension \(dimension) is not in 1...\(Quantizer.mostDimensions)")
         }
+        guard output != "-" || correlation != "-" else { throw ValidationError("only one file can go to standard output") }
         guard search == .exact || nodeLimit == nil else { throw ValidationError("--node-limit is for --search exact") }
         guard search == .exact || !noClassicalStart else { throw ValidationError("--no-classical-start is for --search exact") }
         guard orthogonalityWeight == nil || orthogonality == .penalty || (orthogonality == nil && search == .babai) else {
@@ -109,11 +113,16 @@ struct LatticeLearn: ParsableCommand {
         }
         progress.clear()
 
-        let basis = try NPYFile(.float32, shape: [n, n])
-        _ = basis.values(as: Float.self).update(from: learned.basis)
-        try basis.file.withBytes { try writeFile(output, $0) }
+        try write(learned.basis, n, to: output)
+        if let correlation { try write(learned.quantizer.correlation ?? [], n, to: correlation) }
         let text = json ? report(learned) : summary(learned)
-        if output == "-" { printToStandardError(text) } else { try printOutput(text) }
+        if output == "-" || correlation == "-" { printToStandardError(text) } else { try printOutput(text) }
+    }
+
+    private func write(_ matrix: [Float], _ n: Int, to path: String) throws {
+        let array = try NPYFile(.float32, shape: [n, n])
+        _ = array.values(as: Float.self).update(from: matrix)
+        try array.file.withBytes { try writeFile(path, $0) }
     }
 
     private func options(progress: ProgressBar) -> LatticeLearning {

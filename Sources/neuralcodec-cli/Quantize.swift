@@ -33,7 +33,7 @@ struct Quantize: ParsableCommand {
     func validate() throws {
         guard (0...1024).contains(threads) else { throw ValidationError("--threads \(threads) is not in 0...1024") }
         guard !fromIndices || indices == nil else { throw ValidationError("--indices and --from-indices exclude each other") }
-        guard [input, chosen.basis, chosen.codebook].filter({ $0 == "-" }).count <= 1 else { throw ValidationError("only one file can come from standard input") }
+        guard (chosen.files + [input]).filter({ $0 == "-" }).count <= 1 else { throw ValidationError("only one file can come from standard input") }
         guard [output, indices].filter({ $0 == "-" }).count <= 1 else { throw ValidationError("only one file can go to standard output") }
     }
 

@@ -38,6 +38,10 @@ struct QuantizerOptions: ParsableArguments {
     @Option(help: ArgumentHelp("For --search exact: try at most so many integers for a vector, then take the best so far; 0: no limit.", valueName: "n"))
     var nodeLimit: Count?
 
+    @Option(
+        help: ArgumentHelp("For --basis: correlation of the vectors' values, for the entropy coder alone, an array (n, n); .npy. (default: independent)", valueName: "file"))
+    var correlation: String?
+
     func validate() throws {
         let given = [lattice == nil ? nil : "--lattice", basis == nil ? nil : "--basis", codebook == nil ? nil : "--codebook"].compactMap { $0 }
         guard given.count <= 1 else { throw ValidationError("\(given.joined(separator: " and ")) exclude each other") }
@@ -47,7 +51,11 @@ struct QuantizerOptions: ParsableArguments {
         guard lattice == "scalar" || (offset == 0 && deadZone == 0) else { throw ValidationError("--offset and --dead-zone are for --lattice scalar") }
         guard basis != nil || search == nil else { throw ValidationError("--search is for --basis") }
         guard search == .exact || nodeLimit == nil else { throw ValidationError("--node-limit is for --search exact") }
+        guard basis != nil || correlation == nil else { throw ValidationError("--correlation is for --basis") }
     }
+
+    /// Files to read, of which one may be standard input.
+    var files: [String?] { [basis, codebook, correlation] }
 
     func quantizer() throws -> Quantizer {
         if let basis {
@@ -57,18 +65,25 @@ struct QuantizerOptions: ParsableArguments {
                 case .nearestPlane: .nearestPlane
                 case .exact: .exact(nodeLimit: UInt64(nodeLimit?.value ?? 0))
                 }
-            return try readBasis(basis, scale: scale, search: chosen)
+            return try readBasis(basis, scale: scale, search: chosen, correlation: correlation)
         }
         if let codebook { return try readCodebook(codebook, scale: scale) }
         return try Quantizer(name: lattice!, dimension: dimension ?? 0, scale: scale, offset: offset, deadZone: deadZone)
     }
 }
 
-/// A lattice from an array (n, n) of a .npy file.
-func readBasis(_ path: String, scale: Double, search: LatticeSearch) throws -> Quantizer {
+/// A lattice from an array (n, n) of a .npy file, and its correlation from another.
+func readBasis(_ path: String, scale: Double, search: LatticeSearch, correlation: String? = nil) throws -> Quantizer {
     try readMatrix(path) { rows, shape, name in
-        guard shape[0] == shape[1] else { throw Failure("\(name) has the shape \(describe(shape)); a basis has as many rows as columns") }
-        return try Quantizer(basis: Array(rows), dimension: shape[1], scale: scale, search: search)
+        let rows = Array(rows), n = shape[1]
+        guard shape[0] == n else { throw Failure("\(name) has the shape \(describe(shape)); a basis has as many rows as columns") }
+        // The basis alone first, so that each file is blamed for what is its own fault.
+        let independent = try Quantizer(basis: rows, dimension: n, scale: scale, search: search)
+        guard let correlation else { return independent }
+        return try readMatrix(correlation) { values, shape, name in
+            guard shape == [n, n] else { throw Failure("\(name) has the shape \(describe(shape)); a correlation for this basis has \(describe([n, n]))") }
+            return try Quantizer(basis: rows, dimension: n, scale: scale, search: search, correlation: Array(values))
+        }
     }
 }
 

@@ -30,20 +30,40 @@ static void make_input(void)
     }
 }
 
-static nc_quantizer *opened(const char *name, size_t dimension, double scale)
+/* A lattice by name; the name of a search stands for a skewed basis with it, of coordinates that correlate. */
+static nc_status opening(const char *name, size_t dimension, double scale, nc_quantizer **quantizer)
 {
+    static const char *const searches[] = {"babai", "nearest-plane", "exact"};
     nc_quantizer_options options;
     nc_quantizer_options_init(&options);
     options.scale = scale;
+    for (int search = 0; search < 3; search++) {
+        if (strcmp(name, searches[search])) continue;
+        float rows[144], correlation[144];
+        for (size_t i = 0; i < dimension; i++)
+            for (size_t j = 0; j < dimension; j++) {
+                rows[i * dimension + j] = i == j ? 1 : j < i ? (float)((i * 5 + j * 3) % 7) * 0.25f - 0.75f : 0;
+                correlation[i * dimension + j] = i == j ? 1 : i + 1 == j || j + 1 == i ? 0.5f : 0.25f;
+            }
+        options.search = (nc_search)search;
+        options.correlation = correlation;
+        return nc_quantizer_create_basis(rows, dimension, &options, quantizer);
+    }
+    return nc_quantizer_create(name, dimension, &options, quantizer);
+}
+
+static nc_quantizer *opened(const char *name, size_t dimension, double scale)
+{
     nc_quantizer *quantizer = NULL;
-    CHECK(nc_quantizer_create(name, dimension, &options, &quantizer) == NC_OK);
+    CHECK(opening(name, dimension, scale, &quantizer) == NC_OK);
     return quantizer;
 }
 
 static const struct {
     const char *name;
     size_t dimension;
-} lattices[] = {{"scalar", 1}, {"zn", 3}, {"a2", 2}, {"an", 5}, {"d4", 4}, {"dn", 6}, {"e8", 8}, {"barnes-wall", 16}, {"leech", 24}};
+} lattices[] = {{"scalar", 1}, {"zn", 3}, {"a2", 2}, {"an", 5}, {"d4", 4}, {"dn", 6}, {"e8", 8}, {"barnes-wall", 16}, {"leech", 24},
+                {"babai", 3}, {"nearest-plane", 12}, {"exact", 8}};
 enum { lattice_count = sizeof lattices / sizeof *lattices };
 
 static void round_trips(void)
@@ -151,9 +171,31 @@ static void misuse(void)
             indices[where] = 0;
         }
 
+    /* A correlation is for a basis, and comes back. */
+    const float unit[] = {1, 0, 0, 1}, wrong_correlation[] = {1, 0.5f, 0.4f, 1}, right[] = {1, 0.5f, 0.5f, 1};
+    float found[65];
+    nc_quantizer_options options;
+    nc_quantizer_options_init(&options);
+    CHECK(options.correlation == NULL);
+    nc_quantizer *basis = NULL;
+    options.correlation = wrong_correlation;
+    FAILS(nc_quantizer_create_basis(unit, 2, &options, &basis), NC_INVALID_ARGUMENT);
+    options.correlation = right;
+    FAILS(nc_quantizer_create("a2", 2, &options, &basis), NC_INVALID_ARGUMENT);
+    FAILS(nc_quantizer_create_codebook(unit, 2, 2, &options, &basis), NC_INVALID_ARGUMENT);
+    CHECK(basis == NULL && nc_quantizer_create_basis(unit, 2, &options, &basis) == NC_OK);
+    found[4] = 77;
+    CHECK(nc_quantizer_get_correlation(basis, found, 4) == NC_OK && memcmp(found, right, sizeof right) == 0 && found[4] == 77);
+    FAILS(nc_quantizer_get_correlation(basis, found, 3), NC_BUFFER_TOO_SMALL);
+    FAILS(nc_quantizer_get_correlation(basis, NULL, 4), NC_INVALID_ARGUMENT);
+    FAILS(nc_quantizer_get_correlation(NULL, found, 4), NC_INVALID_ARGUMENT);
+    CHECK(nc_quantizer_get_correlation(e8, found, 65) == NC_OK && found[0] == 1 && found[1] == 0 && found[63] == 1);
+    nc_quantizer_close(&basis);
+
     const float codewords[] = {0, 0, 1, 1};
     nc_quantizer *codebook = NULL;
     CHECK(nc_quantizer_create_codebook(codewords, 2, 2, NULL, &codebook) == NC_OK);
+    FAILS(nc_quantizer_get_correlation(codebook, found, 65), NC_UNSUPPORTED);
     FAILS(nc_quantizer_rate(codebook, indices, 24, scales, 1, NULL, &rate), NC_UNSUPPORTED);
     FAILS(nc_quantizer_encode(codebook, indices, 24, scales, 1, &data, &size), NC_UNSUPPORTED);
     FAILS(nc_quantizer_decode(codebook, coded, coded_size, scales, 1, again, 24), NC_UNSUPPORTED);
@@ -205,13 +247,13 @@ static void damage(void)
 /* ---- Every allocation may fail ---- */
 
 /* Encodes and decodes with a quantizer that is new each time; the status of what failed first. */
-static nc_status both(void)
+static nc_status both(const char *name, size_t dimension)
 {
     static int32_t indices[48], again[48];
     nc_quantizer *quantizer = NULL;
     uint8_t *data = NULL;
     size_t size = 0;
-    nc_status status = nc_quantizer_create("leech", 0, NULL, &quantizer);
+    nc_status status = opening(name, dimension, 1, &quantizer);
     if (status == NC_OK) status = nc_quantizer_encode(quantizer, indices, 48, scales, 1, &data, &size);
     if (status == NC_OK) status = nc_quantizer_decode(quantizer, data, size, scales, 1, again, 48);
     if (status == NC_OK) CHECK(memcmp(indices, again, sizeof indices) == 0);
@@ -220,7 +262,7 @@ static nc_status both(void)
     return status;
 }
 
-static void failing_allocations(void)
+static void failing_allocations(const char *name, size_t dimension)
 {
     long failures = 0;
     for (int tables = 1; tables >= 0; tables--) {
@@ -228,7 +270,7 @@ static void failing_allocations(void)
         for (long k = 1;; k++) {
             const long before = live;
             fail_at = calls + k;
-            nc_status status = both();
+            nc_status status = both(name, dimension);
             const int reached = calls >= fail_at;
             fail_at = -1;
             if (!tables) CHECK(live == before);
@@ -241,10 +283,10 @@ static void failing_allocations(void)
     CHECK(failures > 10);
 }
 
-static void float_modes(void)
+static void float_modes(const char *name, size_t dimension)
 {
     static int32_t indices[count], again[count];
-    nc_quantizer *quantizer = opened("e8", 0, 0.4);
+    nc_quantizer *quantizer = opened(name, dimension, 0.4);
     CHECK(nc_quantizer_quantize(quantizer, vectors, count, NULL, indices, NULL, 0) == NC_OK);
     uint8_t *expected = NULL, *data = NULL;
     size_t expected_size = 0, size = 0;
@@ -272,12 +314,12 @@ int main(void)
     nc_allocator custom = {.struct_size = sizeof custom, .allocate = allocate, .deallocate = deallocate};
     CHECK(nc_set_allocator(&custom) == NC_OK);
     make_input();
-    failing_allocations();  /* before anything else has made the tables */
+    failing_allocations("leech", 24), failing_allocations("exact", 8);  /* before anything else has made the tables */
     round_trips();
     const long tables = live;
     misuse();
     damage();
-    float_modes();
+    float_modes("e8", 8), float_modes("nearest-plane", 12);
     CHECK(live == tables);
     printf("%016llx\n", (unsigned long long)sum);
     return 0;

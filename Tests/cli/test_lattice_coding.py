@@ -51,6 +51,25 @@ def test_other_quantizers_and_standard_streams(command, save, vectors, arguments
     assert again.stdout == command.path("indices.npy").read_bytes() and not again.stderr
 
 
+def test_correlations_of_a_file(command, save, load, vectors):
+    basis, correlation = np.array([[1, 0], [0.9, 0.5]]), np.array([[1, 0.7], [0.7, 1]])
+    save("basis.npy", basis), save("correlation.npy", correlation)
+    q = neuralcodec.Quantizer(basis=basis, search="nearest-plane", correlation=correlation)
+    indices = q.quantize(vectors)[1]
+    save("indices.npy", indices)
+    options = ("--basis", "basis.npy", "--search", "nearest-plane", "--correlation", "correlation.npy", "--scales", "0.9")
+    assert command.json("lattice", "encode", *options, "indices.npy", "coded")["model_bits"] == pytest.approx(q.rate(indices, 0.9))
+    assert command.path("coded").read_bytes() == q.encode(indices, 0.9)
+    command.run("lattice", "decode", *options, "coded", "again.npy", "--shape", "50,24")
+    assert np.array_equal(load("again.npy"), indices)
+    save("three.npy", np.eye(3)), save("wrong.npy", np.array([[1, 2.0], [2, 1]]))
+    encode = ("lattice", "encode", "indices.npy", "out", "--scales", "1", "--basis", "basis.npy", "--correlation")
+    assert "three.npy has the shape (3, 3); a correlation for this basis has (2, 2)" in command.fails(*encode, "three.npy")
+    assert "wrong.npy: the correlation is impossible" in command.fails(*encode, "wrong.npy")
+    assert "basis.npy" not in command.fails(*encode, "missing.npy")
+    assert "--correlation is for --basis" in command.fails("lattice", "encode", *E8, "indices.npy", "out", "--scales", "1", "--correlation", "correlation.npy", status=64)
+
+
 def test_nothing(command, save):
     save("indices.npy", np.zeros((0, 8), np.int32))
     assert command.json("lattice", "encode", *E8, "indices.npy", "coded", "--scales", "1")["bits_per_value"] is None

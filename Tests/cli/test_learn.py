@@ -54,6 +54,24 @@ def test_the_basis_quantizes(command, samples):
     assert command.json("lattice", "info", "--basis", "basis.npy")["volume"] == pytest.approx(1, abs=1e-5)
 
 
+def test_the_correlation_goes_with_the_basis(command, samples):
+    """From samples to coded bytes: what the package's own quantizer writes."""
+    options = ("--search", "exact", "--scale", "0.5")
+    command.run("lattice", "learn", "samples.npy", "-o", "basis.npy", "--correlation", "correlation.npy", "--steps", "30", *options)
+    learned = neuralcodec.Quantizer.learn(samples, steps=30, search="exact", scale=0.5)
+    assert np.array_equal(np.load(command.path("correlation.npy")), learned.correlation) and 0.6 < learned.correlation[0, 1] < 0.7
+    command.run("quantize", "--basis", "basis.npy", *options, "samples.npy", "points.npy", "--indices", "indices.npy")
+    coder = ("--basis", "basis.npy", "--correlation", "correlation.npy", *options, "--scales", "6")
+    command.run("lattice", "encode", *coder, "indices.npy", "coded")
+    indices = np.load(command.path("indices.npy"))
+    assert command.path("coded").read_bytes() == learned.encode(indices, 6)
+    command.run("lattice", "decode", *coder, "--shape", "2000,2", "coded", "again.npy")
+    assert np.array_equal(np.load(command.path("again.npy")), indices)
+    both = command.run("lattice", "learn", "samples.npy", "-o", "basis2.npy", "--correlation", "-", "--steps", "3")
+    assert both.stdout.startswith(b"\x93NUMPY") and b"best start" in both.stderr
+    assert "only one file" in command.fails("lattice", "learn", "samples.npy", "-o", "-", "--correlation", "-", status=64)
+
+
 def test_standard_streams(command, samples):
     file = command.path("samples.npy").read_bytes()
     process = command.run("lattice", "learn", "-", "-o", "-", "--steps", "5", input=file)

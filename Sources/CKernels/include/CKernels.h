@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "CBasis.h"
+#include "CChain.h"
 #include "CLatticeCoding.h"
 #include "CQuantizers.h"
 

@@ -20,7 +20,8 @@ enum {
     NCK_WIDTH_OCTAVE = 32,    /* this many widths further, everything is twice as wide */
     NCK_TABLE_WIDTHS = 369,   /* tables exist for the widths to 256 */
     NCK_MOST_FREQUENCIES = 4610,
-    NCK_NOISE_LEVELS = 19
+    NCK_NOISE_LEVELS = 19,
+    NCK_MOST_SHIFTS = 32
 };
 
 /* Between scales: the 127 binary32 values nearest to 2^((2 index - 73) / 20). The index of a scale is the number of these strictly below it (0 for NaN). */
@@ -31,8 +32,13 @@ void nck_scale_indices(const float *thresholds, const float *scales, float step,
 
 /* Both: frequencies of offset, offset + 1, ... and of the escape, each at least 1, their sum 2^16. Returns how many, at most NCK_MOST_FREQUENCIES. */
 
-/* Integers that are a Gaussian of a scale, rounded: probability of k in proportion to the integral over k - 1/2 ... k + 1/2. */
-size_t nck_rounded_frequencies(size_t scale, int32_t *offset, int32_t *frequencies);
+/* Integers that are a Gaussian of a scale, of mean shift / 32 (0 to 16), rounded: probability of k in proportion to the integral over k - 1/2 ... k + 1/2. */
+size_t nck_rounded_frequencies(size_t scale, int shift, int32_t *offset, int32_t *frequencies);
+
+/* Into how many parts the step between integers is divided for the means of a scale: 32 below 1, half as many for every octave from there on, and 1 from 16 on. The
+ * error of a mean is then at most 1/32 of the deviation from 1/2 on, and 1/64 of the step below. */
+size_t nck_shifts(size_t scale);
+
 /* A discrete Gaussian on a shifted grid: probability of k in proportion to the density at k + eighths / 8. width below NCK_TABLE_WIDTHS. */
 size_t nck_discrete_frequencies(int eighths, size_t width, int32_t *offset, int32_t *frequencies);
 

@@ -46,6 +46,7 @@ private func checkContract() {
         CNeuralCodec.nc_quantizer_learn, exportQuantizerLearn)
     same(((OpaquePointer?, UnsafeMutablePointer<nc_quantizer_info>?) -> nc_status).self, CNeuralCodec.nc_quantizer_get_info, exportQuantizerGetInfo)
     same(((OpaquePointer?, UnsafeMutablePointer<Float>?, Int) -> nc_status).self, CNeuralCodec.nc_quantizer_get_basis, exportQuantizerGetBasis)
+    same(((OpaquePointer?, UnsafeMutablePointer<Float>?, Int) -> nc_status).self, CNeuralCodec.nc_quantizer_get_correlation, exportQuantizerGetCorrelation)
     same(
         ((OpaquePointer?, UnsafePointer<Float>?, Int, UnsafeMutablePointer<Float>?, UnsafeMutablePointer<Int32>?, UnsafeMutablePointer<UInt8>?, UInt32) -> nc_status).self,
         CNeuralCodec.nc_quantizer_quantize, exportQuantizerQuantize)

@@ -31,7 +31,8 @@ func openQuantizer(_ quantizer: UnsafeMutablePointer<OpaquePointer?>?, _ make: (
 }
 
 private func create(
-    _ quantizer: UnsafeMutablePointer<OpaquePointer?>?, _ options: UnsafePointer<nc_quantizer_options>?, scalar: Bool = false, _ make: (nc_quantizer_options) throws -> Quantizer
+    _ quantizer: UnsafeMutablePointer<OpaquePointer?>?, _ options: UnsafePointer<nc_quantizer_options>?, scalar: Bool = false, basis: Bool = false,
+    _ make: (nc_quantizer_options) throws -> Quantizer
 ) -> nc_status {
     openQuantizer(quantizer) {
         let options = options?.pointee ?? defaultOptions()
@@ -39,6 +40,7 @@ private func create(
         guard scalar || (options.offset == 0 && options.dead_zone == 0) else {
             throw CodecError(.invalidArgument, "only the quantizer 'scalar' has an offset and a dead zone")
         }
+        guard basis || options.correlation == nil else { throw CodecError(.invalidArgument, "options.correlation is for a basis") }
         return try make(options)
     }
 }
@@ -88,10 +90,12 @@ public func exportQuantizerCreate(
 public func exportQuantizerCreateBasis(
     _ basis: UnsafePointer<Float>?, _ dimension: Int, _ options: UnsafePointer<nc_quantizer_options>?, _ quantizer: UnsafeMutablePointer<OpaquePointer?>?
 ) -> nc_status {
-    create(quantizer, options) { options in
+    create(quantizer, options, basis: true) { options in
         guard (1...64).contains(dimension) else { throw CodecError(.invalidArgument, "a basis of \(dimension) dimensions: 1 to 64 are possible") }
         return try Quantizer(
-            basis: Array(try matrix(basis, dimension, dimension, "basis")), dimension: dimension, scale: options.scale, search: LatticeSearch(options.search, nodeLimit: options.node_limit))
+            basis: Array(try matrix(basis, dimension, dimension, "basis")), dimension: dimension, scale: options.scale,
+            search: LatticeSearch(options.search, nodeLimit: options.node_limit),
+            correlation: options.correlation.map { Array(UnsafeBufferPointer(start: $0, count: dimension * dimension)) })
     }
 }
 
@@ -170,6 +174,20 @@ public func exportQuantizerGetBasis(_ quantizer: OpaquePointer?, _ basis: Unsafe
                 basis.update(from: rows.baseAddress!, count: rows.count)
             }
         }
+    }
+}
+
+@_cdecl("nc_quantizer_get_correlation")
+public func exportQuantizerGetCorrelation(_ quantizer: OpaquePointer?, _ correlation: UnsafeMutablePointer<Float>?, _ count: Int) -> nc_status {
+    boundary {
+        let quantizer = try QuantizerHandle.from(quantizer).quantizer
+        try checkCount(count, "count")
+        let target = try required(correlation, "correlation")
+        guard let values = withStandardFloatingPoint({ quantizer.correlation }) else {
+            throw CodecError(.unsupported, "a codebook has no correlation: its indices cannot be coded")
+        }
+        guard count >= values.count else { throw CodecError(.bufferTooSmall, "the correlation has \(values.count) values, and there is room for \(count)") }
+        target.update(from: values, count: values.count)
     }
 }
 

@@ -16,14 +16,16 @@ public enum LatticeSearch: Sendable {
 struct BasisQuantizer {
     let rows: [Float]
     let search: LatticeSearch
+    /// Of the vectors' coordinates, row by row; nil: they are independent. Only the coder of indices uses it.
+    let correlation: [Float]?
     private let prepared: UnsafePointer<nck_basis>
     /// No product with the inverse overflows binary32 where no |x| exceeds this.
     private let moderate: Float
     /// Holds what `prepared` points to.
     private let memory: ByteBuffer
 
-    /// `rows` holds dimension * dimension values, row by row, before `scale`.
-    init(rows: [Float], dimension: Int, scale: Float, search: LatticeSearch) throws {
+    /// `rows` and `correlation` hold dimension * dimension values, row by row; rows before `scale`.
+    init(rows: [Float], dimension: Int, scale: Float, search: LatticeSearch, correlation: [Float]? = nil) throws {
         guard (1...Int(NCK_BASIS_DIMENSION)).contains(dimension) else {
             throw CodecError(.invalidArgument, "a basis of \(dimension) dimensions: 1 to \(NCK_BASIS_DIMENSION) are possible")
         }
@@ -32,6 +34,8 @@ struct BasisQuantizer {
         }
         self.rows = rows.map { $0 * scale }
         self.search = search
+        if let correlation { try Self.check(correlation: correlation, dimension) }
+        self.correlation = correlation
         memory = try ByteBuffer(count: nck_basis_size(dimension))
         var pointer: UnsafePointer<nck_basis>?
         let status = nck_basis_prepare(self.rows, dimension, memory.bytes.baseAddress, &pointer)
@@ -51,6 +55,22 @@ struct BasisQuantizer {
             default: "has a dimension outside 1...\(NCK_BASIS_DIMENSION)"
             }
         return CodecError(.invalidArgument, "the basis \(problem)")
+    }
+
+    /// A correlation may be off by what float32 rounds away, no more.
+    private static func check(correlation: [Float], _ n: Int) throws {
+        func demand(_ condition: Bool, _ problem: String) throws { if !condition { throw CodecError(.invalidArgument, "the correlation \(problem)") } }
+        try demand(correlation.count == n * n, "of \(n) dimensions has \(n * n) values, not \(correlation.count)")
+        let matrix = SquareMatrix(n, values: correlation.map(Double.init)), tolerance = 0x1p-20
+        try demand(matrix.values.allSatisfy(\.isFinite), "holds values that are not finite")
+        try demand((0 ..< n).allSatisfy { abs(matrix[$0, $0] - 1) <= tolerance }, "has values other than 1 on its diagonal: divide a covariance by the deviations")
+        try demand((0 ..< n * n).allSatisfy { abs(matrix[$0 / n, $0 % n] - matrix[$0 % n, $0 / n]) <= tolerance }, "is not symmetric")
+        try demand((matrix + .identity(n) * (Double(n) * tolerance)).isPositive, "is impossible: some combination of the coordinates would have a negative variance")
+    }
+
+    /// The prepared basis, valid within `body`.
+    func withPrepared<Result>(_ body: (UnsafePointer<nck_basis>) throws -> Result) rethrows -> Result {
+        try withExtendedLifetime(memory) { try body(prepared) }
     }
 
     var volume: Double { withExtendedLifetime(memory) { prepared.pointee.volume } }
@@ -151,11 +171,21 @@ struct BasisQuantizer {
 }
 
 extension Quantizer {
-    /// A quantizer on the lattice that the rows of `basis` span, after multiplication with `scale`.
-    public convenience init(basis: [Float], dimension: Int, scale: Double = 1, search: LatticeSearch = .babai) throws {
+    /// A quantizer on the lattice that the rows of `basis` span, after multiplication with `scale`. `correlation`: of the vectors' coordinates, for the coder of indices, in
+    /// whose model vectors have the covariance diag(s) `correlation` diag(s), s their scales; nil: they are independent.
+    public convenience init(basis: [Float], dimension: Int, scale: Double = 1, search: LatticeSearch = .babai, correlation: [Float]? = nil) throws {
         let scale = try Self.checked(scale: scale)
-        let form = try BasisQuantizer(rows: basis, dimension: dimension, scale: scale, search: search)
+        let form = try BasisQuantizer(rows: basis, dimension: dimension, scale: scale, search: search, correlation: correlation)
         self.init(name: "basis", dimension: dimension, scale: scale, form: .basis(form))
+    }
+
+    /// What the coder of indices takes the correlation of the vectors' coordinates to be, row by row: that of a given basis, elsewhere the unit matrix. nil for a codebook.
+    public var correlation: [Float]? {
+        switch form {
+        case .codebook: return nil
+        case .basis(let basis) where basis.correlation != nil: return basis.correlation
+        default: return SquareMatrix.identity(dimension).values.map(Float.init)
+        }
     }
 
     /// Of a given basis: how far its rows are from orthogonal, the product of their lengths / volume; 1 for orthogonal rows. nil for the others.

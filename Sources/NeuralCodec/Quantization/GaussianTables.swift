@@ -17,27 +17,45 @@ enum GaussianTables {
     }
 
     private static let roundedTables = OnceLoaded<CodingTables>()
+    private static let shiftedTables = OnceLoaded<CodingTables>()
     private static let discreteTables = (0 ..< 8).map { _ in OnceLoaded<CodingTables>() }
 
     /// For each scale, the integers that a Gaussian rounds to.
     static func rounded() throws -> CodingTables {
-        try roundedTables.value { try made(count: scales, nck_rounded_frequencies) }
+        try roundedTables.value { try made((0 ..< scales).map { ($0, 0) }, nck_rounded_frequencies) }
     }
+
+    /// The same for means that are not 0: the tables of each scale follow one another from `firstOfScale` on, for shifts of 0 to 1/2 in steps of 1 / nck_shifts.
+    static func shifted() throws -> CodingTables {
+        try shiftedTables.value {
+            let kinds = (0 ..< scales).flatMap { scale in stride(from: 0, through: mostShifts / 2, by: mostShifts / nck_shifts(scale)).map { (scale, Int32($0)) } }
+            return try made(kinds, nck_rounded_frequencies)
+        }
+    }
+
+    static let firstOfScale: [Int] = (0 ..< scales).reduce(into: [0]) { first, scale in first.append(first[scale] + nck_shifts(scale) / 2 + 1) }
+
+    /// Index among the shifted tables for |shift| / 32.
+    @inline(__always)
+    static func shifted(_ scale: Int, _ shift: Int32) -> Int { firstOfScale[scale] + Int(shift.magnitude) * nck_shifts(scale) / mostShifts }
+
+    private static let mostShifts = Int(NCK_MOST_SHIFTS)
 
     /// For each width, a discrete Gaussian on the integers k, with the density at k + eighths / 8.
     static func discrete(eighths: Int) throws -> CodingTables {
-        try discreteTables[eighths].value { try made(count: Int(NCK_TABLE_WIDTHS)) { nck_discrete_frequencies(Int32(eighths), $0, $1, $2) } }
+        try discreteTables[eighths].value { try made((0 ..< Int(NCK_TABLE_WIDTHS)).map { ($0, Int32(eighths)) }) { nck_discrete_frequencies($1, $0, $2, $3) } }
     }
 
+    /// A table for each width, or scale, and its shift.
     private static func made(
-        count: Int, _ fill: (Int, UnsafeMutablePointer<Int32>?, UnsafeMutablePointer<Int32>?) -> Int
+        _ kinds: [(Int, Int32)], _ fill: (Int, Int32, UnsafeMutablePointer<Int32>?, UnsafeMutablePointer<Int32>?) -> Int
     ) throws -> CodingTables {
         var offsets: [Int] = []
         var rows: [[Int]] = []
         var frequencies = [Int32](repeating: 0, count: Int(NCK_MOST_FREQUENCIES))
-        for index in 0 ..< count {
+        for (width, shift) in kinds {
             var offset: Int32 = 0
-            let length = fill(index, &offset, &frequencies)
+            let length = fill(width, shift, &offset, &frequencies)
             offsets.append(Int(offset))
             rows.append(frequencies.prefix(length).map { Int($0) })
         }

@@ -36,58 +36,46 @@ final class LatticeCoder: Sendable {
     /// The bits of the model for these points: the sum of -log2 of the coder's own probabilities. What `encode` writes differs by less than 32 bytes and a few parts
     /// in 10^5. If `vectors` is given, it gets the bits of each vector.
     func rate(_ points: UnsafeBufferPointer<Int32>, scaleIndices: UnsafeBufferPointer<UInt8>, vectors: UnsafeMutablePointer<Double>? = nil) throws -> Double {
-        let layout = try Layout(points.count, scaleIndices, dimension)
+        let coded = try coded(points.count, scaleIndices)
         try check(points)
-        var sum = 0.0
-        var recorder = try StepRecorder(capacity: mostSteps)
-        let walker = try Walker(self)
-        withExtendedLifetime(walker) {
-            for vector in 0 ..< layout.count {
-                let x = points.baseAddress! + vector * dimension
-                walker.record(x, scales: layout.scales(of: vector), step: layout.step, lane: 0, &recorder)
-                let bits = recorder.bits()
-                vectors?[vector] = bits
-                sum += bits
-            }
-        }
-        return sum
+        return try coded.rate(points, vectors: vectors)
     }
 
     // MARK: Encode and decode
 
     func encode(_ points: UnsafeBufferPointer<Int32>, scaleIndices: UnsafeBufferPointer<UInt8>) throws -> ByteBuffer {
-        let layout = try Layout(points.count, scaleIndices, dimension)
+        let coded = try coded(points.count, scaleIndices)
         try check(points)
-        var recorder = try StepRecorder(capacity: mostSteps)
-        let walker = try Walker(self)
-        var encoder = try StepEncoder(expectedBytes: points.count / 2)
-        try withExtendedLifetime(walker) {
-            for vector in (0 ..< layout.count).reversed() {
-                let x = points.baseAddress! + vector * dimension
-                walker.record(x, scales: layout.scales(of: vector), step: layout.step, lane: vector * dimension % RANS.lanes, &recorder)
-                try encoder.push(recorder)
-            }
-        }
-        return try encoder.payload()
+        return try coded.encode(points)
     }
 
     /// Decodes as many points as `points` has room for: the number that was encoded. Throws `.badStream` where `encode` cannot have made the payload with these scales;
     /// damage may also go unnoticed and give other points of the lattice.
     func decode(_ payload: UnsafeRawBufferPointer, scaleIndices: UnsafeBufferPointer<UInt8>, into points: UnsafeMutableBufferPointer<Int32>) throws {
-        let layout = try Layout(points.count, scaleIndices, dimension)
-        var decoder = try StepDecoder(payload)
-        let walker = try Walker(self)
-        points.update(repeating: 0)
-        withExtendedLifetime(walker) {
-            for vector in 0 ..< layout.count where !decoder.isDamaged {
-                let x = points.baseAddress! + vector * dimension
-                walker.take(x, scales: layout.scales(of: vector), step: layout.step, lane: vector * dimension % RANS.lanes, &decoder)
-            }
-        }
-        try decoder.finish()
+        try coded(points.count, scaleIndices).decode(payload, into: points)
     }
 
     // MARK: Helpers
+
+    /// The vectors of so many coordinates with their scales.
+    private func coded(_ coordinates: Int, _ scaleIndices: UnsafeBufferPointer<UInt8>) throws -> Vectors {
+        Vectors(coder: self, layout: try Layout(coordinates, scaleIndices, dimension), walker: try Walker(self))
+    }
+
+    private struct Vectors: CodedVectors {
+        let coder: LatticeCoder
+        let layout: Layout
+        let walker: Walker
+
+        var dimension: Int { coder.dimension }
+        var largest: Int32 { coder.largest }
+        var mostSteps: Int { coder.mostSteps }
+
+        @inline(__always)
+        func walk<Coder: SymbolCoder>(_ index: Int, _ x: UnsafeMutablePointer<Int32>, lane: Int, _ symbols: inout Coder) {
+            walker.walk(x, scales: layout.scales(of: index), step: layout.step, lane: lane, &symbols)
+        }
+    }
 
     /// Steps of a vector at most.
     var mostSteps: Int {
@@ -107,9 +95,8 @@ final class LatticeCoder: Sendable {
         }
     }
 
-    /// Number of vectors, and where their scales are.
+    /// Where the vectors' scales are.
     private struct Layout {
-        let count: Int
         let indices: UnsafeBufferPointer<UInt8>
         /// From one coordinate's index to the next: 0 if a vector has only one.
         let step: Int
@@ -121,7 +108,7 @@ final class LatticeCoder: Sendable {
             guard coordinates % dimension == 0 else {
                 throw CodecError(.invalidArgument, "\(coordinates) coordinates are no vectors of \(dimension)")
             }
-            count = coordinates / dimension
+            let count = coordinates / dimension
             guard indices.count == count || indices.count == coordinates else {
                 let given = "\(indices.count) scale indices for \(count) vectors of \(dimension)"
                 throw CodecError(.invalidArgument, given + ": there must be one for each vector, or for each coordinate")

@@ -32,7 +32,7 @@ final class LatticeLearner {
         guard let best else { throw CodecError(.internal, "no basis was learned") }
         let rows = best.basis.values.map(Float.init)
         let report = try judge.report(rows, start: best.start)
-        let quantizer = try Quantizer(basis: rows, dimension: n, scale: options.scale, search: options.search)
+        let quantizer = try Quantizer(basis: rows, dimension: n, scale: options.scale, search: options.search, correlation: samples.correlation)
         try advance(to: 1)
         return LearnedLattice(quantizer: quantizer, basis: rows, report: report)
     }

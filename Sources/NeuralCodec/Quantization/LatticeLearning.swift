@@ -109,7 +109,7 @@ public struct LatticeLearningReport: Sendable {
 }
 
 public struct LearnedLattice {
-    /// On `basis`, with the scale and search of the options.
+    /// On `basis`, with the scale and search of the options, and the correlation of the samples learned from.
     public let quantizer: Quantizer
     /// |det| = 1 but for rounding, row by row.
     public let basis: [Float]

@@ -3,7 +3,7 @@ import CKernels
 
 /// The lattices whose points can be coded.
 enum LatticeKind: Equatable, Sendable {
-    /// Z^n; also the integer coordinates of points on any basis. A coordinate's scale is that of the value before it was rounded.
+    /// Z^n. A coordinate's scale is that of the value before it was rounded.
     case integers
     /// D_n: integers with an even sum.
     case even

@@ -73,6 +73,15 @@ final class LatticeSamples {
         return products * (1 / Double(used))
     }
 
+    /// Of the coordinates, row by row; one that is always the same correlates with none.
+    var correlation: [Float] {
+        let deviations = (0 ..< n).map { covariance[$0, $0].squareRoot() }
+        return (0 ..< n * n).map { place in
+            let (i, j) = (place / n, place % n), product = deviations[i] * deviations[j]
+            return i == j ? 1 : product > 0 ? Float(covariance[i, j] / product) : 0
+        }
+    }
+
     // MARK: - Canonical form
 
     /// The same lattice, with rows in a fixed order and of a fixed sign, as far as the search does not mind: for rounding by falling variance of the coordinates, for the exact

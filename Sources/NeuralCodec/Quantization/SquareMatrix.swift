@@ -89,6 +89,16 @@ struct SquareMatrix {
         return (right, determinant)
     }
 
+    /// Whether a symmetric matrix is positive definite: all pivots of its Cholesky factorization are positive.
+    var isPositive: Bool {
+        var rest = self
+        for j in 0 ..< n {
+            guard rest[j, j] > 0 else { return false }
+            for i in j + 1 ..< max(n, j + 1) { rest.take(rest[i, j] / rest[j, j], of: j, from: i) }
+        }
+        return true
+    }
+
     private mutating func swapRows(_ a: Int, _ b: Int) { for j in 0 ..< n { values.swapAt(a * n + j, b * n + j) } }
 
     private mutating func divideRow(_ row: Int, by value: Double) { for j in 0 ..< n { values[row * n + j] /= value } }

@@ -87,25 +87,31 @@ static PyObject *create(PyObject *type, PyObject *arguments)
 
 static PyObject *create_basis(PyObject *type, PyObject *arguments)
 {
-    PyObject *rows, *node_limit_object;
+    PyObject *rows, *node_limit_object, *correlation;
     Py_ssize_t dimension;
     int search;
     size_t node_limit = 0;
     nc_quantizer_options options;
     nc_quantizer_options_init(&options);
-    if (!PyArg_ParseTuple(arguments, "OndiO:create_basis", &rows, &dimension, &options.scale, &search, &node_limit_object) ||
+    if (!PyArg_ParseTuple(arguments, "OndiOO:create_basis", &rows, &dimension, &options.scale, &search, &node_limit_object, &correlation) ||
         read_count(node_limit_object, "node_limit", 0, SIZE_MAX, &node_limit) < 0)
         return NULL;
     options.search = (nc_search)search;
     options.node_limit = node_limit;
-    Py_buffer view;
+    Py_buffer view, correlation_view = {0};
     if (read_rows(rows, "basis", (size_t)dimension, (size_t)dimension, &view) < 0) return NULL;
+    if (correlation != Py_None && read_rows(correlation, "correlation", (size_t)dimension, (size_t)dimension, &correlation_view) < 0) {
+        PyBuffer_Release(&view);
+        return NULL;
+    }
+    options.correlation = correlation_view.buf;
     nc_quantizer *handle = NULL;
     nc_status status;
     Py_BEGIN_ALLOW_THREADS
     status = nc_quantizer_create_basis(view.buf, (size_t)dimension, &options, &handle);
     Py_END_ALLOW_THREADS
     PyBuffer_Release(&view);
+    PyBuffer_Release(&correlation_view);
     return wrap((PyTypeObject *)type, status, handle);
 }
 
@@ -248,15 +254,18 @@ static PyObject *info(PyObject *self, PyObject *unused)
                          info.nsm);
 }
 
-static PyObject *rows(PyObject *object, PyObject *out)
+static PyObject *copy_matrix(PyObject *object, PyObject *out, nc_status (*get)(const nc_quantizer *, float *, size_t))
 {
-    quantizer_object *self = (quantizer_object *)object;
     Py_buffer view;
     if (read_values(out, "out", 'f', PyBUF_WRITABLE, &view) < 0) return NULL;
-    nc_status status = nc_quantizer_get_basis(self->handle, view.buf, length_of(&view));
+    nc_status status = get(((quantizer_object *)object)->handle, view.buf, length_of(&view));
     PyBuffer_Release(&view);
     return status == NC_OK ? Py_NewRef(Py_None) : raise_status(state_of(object), status, NULL);
 }
+
+static PyObject *rows(PyObject *object, PyObject *out) { return copy_matrix(object, out, nc_quantizer_get_basis); }
+
+static PyObject *correlation(PyObject *object, PyObject *out) { return copy_matrix(object, out, nc_quantizer_get_correlation); }
 
 static PyObject *quantize(PyObject *object, PyObject *arguments)
 {
@@ -390,6 +399,7 @@ static PyMethodDef methods[] = {
      "classical_start, seed, threads, progress): (quantizer, report)"},
     {"info", info, METH_NOARGS, "info(), a dict"},
     {"rows", rows, METH_O, "rows(out): writes the basis, or the codewords"},
+    {"correlation", correlation, METH_O, "correlation(out): writes the correlation of the coordinates"},
     {"quantize", quantize, METH_VARARGS, "quantize(vectors, points, indices, proven, threads)"},
     {"dequantize", dequantize, METH_VARARGS, "dequantize(indices, points, threads)"},
     {"rate", rate, METH_VARARGS, "rate(indices, scales, vectors), bits"},

@@ -60,6 +60,8 @@ class Quantizer:
         (default 1), "an" and "dn". The closest point, always.
       basis: an array (n, n), n up to 64, whose rows span a lattice. search is "babai" (rounding in that basis, the default), "nearest-plane"
         (Babai's other algorithm) or "exact" (the closest point; node_limit integers are tried for a vector at most, 0: no limit).
+        correlation: an array (n, n), that of the vectors' coordinates, for the entropy coder alone (`rate`, `encode`, `decode`); None: they are
+        independent.
       codebook: an array (count, n) of codewords. The closest one, always.
     scale: multiplies the points.
     offset, dead_zone: of "scalar": the point of index i is i * scale + offset, and |x - offset| <= dead_zone * scale gives index 0.
@@ -100,12 +102,15 @@ class Quantizer:
         basis: ArrayLike | None = None,
         search: Literal["babai", "nearest-plane", "exact"] | None = None,
         node_limit: int = 0,
+        correlation: ArrayLike | None = None,
         codebook: ArrayLike | None = None,
     ) -> None:
         if (name is not None) + (basis is not None) + (codebook is not None) != 1:
             raise TypeError("a Quantizer needs a name, a basis or a codebook, and only one of them")
         if basis is None and (search is not None or node_limit):
             raise ValueError("search and node_limit are for a basis: the others always give the closest point")
+        if basis is None and correlation is not None:
+            raise ValueError("correlation is for a basis")
         if name is None and (offset or dead_zone):
             raise ValueError("only the quantizer 'scalar' has an offset and a dead zone")
         if name is not None:
@@ -119,8 +124,11 @@ class Quantizer:
                 raise ValueError(f"basis must have as many rows as columns, not the shape {rows.shape}")
             if search is not None and search not in _SEARCHES:
                 raise ValueError(f"search must be one of {', '.join(_SEARCHES)}, not {search!r}")
-            handle = _native.Quantizer.create_basis(rows, len(rows), scale, _SEARCHES[search or "babai"], node_limit)
-            arguments = {"basis": rows.copy(), "scale": scale, "search": search, "node_limit": node_limit}
+            matrix = None if correlation is None else _matrix(correlation, "correlation", len(rows))
+            handle = _native.Quantizer.create_basis(rows, len(rows), scale, _SEARCHES[search or "babai"], node_limit, matrix)
+            arguments = {
+                "basis": rows.copy(), "scale": scale, "search": search, "node_limit": node_limit, "correlation": None if matrix is None else matrix.copy()
+            }  # fmt: skip
         else:
             rows = _matrix(codebook, "codebook", dimension)
             handle = _native.Quantizer.create_codebook(rows, rows.shape[0], rows.shape[1], scale)
@@ -185,7 +193,8 @@ class Quantizer:
         threads: int = 0,
         progress: Callable[[float], object] | None = None,
     ) -> Quantizer:
-        """A Quantizer on a lattice whose basis is learned from samples; `report` says what came of it. |det basis| is scale^n.
+        """A Quantizer on a lattice whose basis is learned from samples; `report` says what came of it. |det basis| is scale^n. Its entropy coder has the
+        samples' `correlation`.
 
         samples: an array (..., k * n) of finite values within 2^16 * scale; at least 8 n vectors, and 20. Every fifth is held out, to choose and measure.
         dimension: n, 1 to 64; None is the length of the last axis.
@@ -230,7 +239,9 @@ class Quantizer:
         )  # fmt: skip
         self = cls.__new__(cls)
         self._adopt(handle, {})
-        self._arguments = {"basis": _unscaled(self._rows(n), self.scale), "scale": scale, "search": search, "node_limit": node_limit}
+        self._arguments = {
+            "basis": _unscaled(self._rows(n), self.scale), "scale": scale, "search": search, "node_limit": node_limit, "correlation": self.correlation
+        }  # fmt: skip
         self._learned = _report(report)
         return self
 
@@ -347,9 +358,7 @@ class Quantizer:
         indices: integers, shaped as `quantize` returns them: (..., k * dimension).
         scales: standard deviations of the vectors' coordinates before they were quantized, in the units of the vectors, around 0 (of "scalar": around
             the offset); a number, or an array that broadcasts to the shape of the indices (a scale for each) or to (..., k) (one for each vector).
-            Divided by the quantizer's scale they select one of 128 tables (0.077 to 512 steps), the nearest; NaN counts as 0. Wrong scales cost bytes,
-            nothing else.
-            For "a2", "an" and a basis, the scale of a coordinate u = x B^-1 before it is rounded, times the quantizer's scale.
+            NaN counts as 0. Wrong scales cost bytes, nothing else. The coordinates are taken to be independent; with a basis, to have its `correlation`.
         per_vector: return an array of the bits of each vector, of shape (..., k), instead of their sum.
 
         A codebook raises UnsupportedError: there is no model of its indices.
@@ -373,7 +382,8 @@ class Quantizer:
         return bits
 
     def encode(self, indices: ArrayLike, scales: ArrayLike) -> bytes:
-        """Entropy-codes indices; see `rate` for the arguments. Neither shape nor scales are part of the bytes, and no checksum: `decode` needs the same ones.
+        """Entropy-codes indices; see `rate` for the arguments. Neither shape nor scales are part of the bytes, and no checksum: `decode` needs the same ones,
+        and a quantizer that is the same in all, search and correlation included.
         The same indices, scales and quantizer give the same bytes on every machine.
 
         >>> q = Quantizer("leech", scale=0.2)
@@ -462,6 +472,16 @@ class Quantizer:
     def basis(self) -> _Floats | None:
         """The rows that span the lattice at its scale, an array (n, n); None for a codebook."""
         return None if self._info["codewords"] else self._rows(self.dimension)
+
+    @property
+    def correlation(self) -> _Floats | None:
+        """The correlation of the vectors' coordinates that the entropy coder counts on, an array (n, n); the unit matrix where none was given. None for a
+        codebook."""
+        if self._info["codewords"]:
+            return None
+        matrix = np.empty((self.dimension, self.dimension), np.float32)
+        self._handle.correlation(matrix)
+        return matrix
 
     @property
     def codewords(self) -> _Floats | None:
