@@ -69,8 +69,12 @@ def correlation_loss(v, window=5, mask="point", pairs="all"):
     return (correlation_map(v, window, pairs) * correlation_mask(mask, window).to(v.device)).square().sum()
 
 
+def mean_off_centre(found):
+    """Mean absolute off-centre entry of a correlation map: the figure the paper reports before and after."""
+    off_centre = correlation_mask("point", found.shape[-1]).to(found)
+    return ((found * off_centre).abs().sum() / off_centre.sum()).item()
+
+
 @torch.no_grad()
 def average_correlation(v, window=5):
-    """Mean absolute off-centre entry of the map: the figure the paper reports before and after."""
-    off_centre = correlation_mask("point", window).to(v.device)
-    return ((correlation_map(v, window) * off_centre).abs().sum() / off_centre.sum()).item()
+    return mean_off_centre(correlation_map(v, window))

@@ -12,8 +12,9 @@ DEFAULT_COMMAND = os.path.join("build", "bin", "neuralcodec")
 class Library:
     """`neuralcodec encode` and `decode`, with the default model or with one of your own."""
 
-    def __init__(self, command=DEFAULT_COMMAND, model=None):
+    def __init__(self, command=DEFAULT_COMMAND, model=None, threads=0):
         self.command = command
+        self.threads = ["--threads", str(threads)]
         self.environment = dict(os.environ)
         self.model_options = []
         if not os.access(command, os.X_OK):
@@ -31,7 +32,7 @@ class Library:
             raise RuntimeError(f"{self.command} {' '.join(arguments)}: {result.stderr.strip() or f'exit status {result.returncode}'}")
 
     def encode(self, picture, file, quality):
-        self.run("encode", picture, file, "--quality", str(quality), *self.model_options)
+        self.run("encode", picture, file, "--quality", str(quality), *self.threads, *self.model_options)
 
     def decode(self, file, picture):
-        self.run("decode", file, picture)
+        self.run("decode", file, picture, *self.threads)

@@ -18,7 +18,7 @@ from .models import ARCHITECTURES, PatchCheckerboard
 
 @dataclass
 class Config:
-    """One run. `minutes` is wall-clock training time; the learning rate follows a cosine over it."""
+    """One run. `minutes` is wall-clock training time, unless `steps` are given; the learning rate follows a cosine over the run."""
 
     data: str = "data/train"
     out: str = "runs/default"
@@ -26,7 +26,9 @@ class Config:
     hyperparameters: dict = None
     probe: str = ""  # a probe state dict to start from; empty: the KLT of the training patches
     weights: str = ""  # a checkpoint, or an exported model file, whose averaged weights to start from (a new run, not a resumed one)
+    transforms: str = ""  # a checkpoint whose averaged analyses and synthesis to start from, the rest being new (transform-coding)
     minutes: float = 60.0
+    steps: int = 0
     batch: int = 16
     crop: int = 128
     late_batch: int = 8  # the last `late_share` of the run uses larger crops, which see fewer zero-padded borders
@@ -47,6 +49,13 @@ class Config:
     seed: int = 1
     bf16: bool = True
     report_minutes: float = 10.0
+
+    def done(self, step, seconds):
+        """The share of the run that has passed."""
+        return step / self.steps if self.steps else seconds / (60 * self.minutes)
+
+    def learning_rate_at(self, step, done):
+        return self.learning_rate * min(1, (step + 1) / self.warmup_steps) * (self.final_share + (1 - self.final_share) * 0.5 * (1 + math.cos(math.pi * done)))
 
     def lambda_of(self, r):
         return torch.exp(math.log(self.lambda_min) + r * math.log(self.lambda_max / self.lambda_min))
@@ -86,6 +95,19 @@ def starting_weights(path):
     return torch.load(path, map_location="cpu", weights_only=True)["ema"]
 
 
+TRANSFORM_PARTS = ("g_a.", "g_s.", "h_a.")
+
+
+def take_transforms(model, path):
+    """Gives a model the averaged analyses and synthesis of a checkpoint; its entropy model stays new."""
+    saved = starting_weights(path)
+    wanted = {name: tensor for name, tensor in model.state_dict().items() if name.startswith(TRANSFORM_PARTS)}
+    unlike = [name for name, tensor in wanted.items() if name not in saved or saved[name].shape != tensor.shape]
+    if unlike or not wanted:
+        raise SystemExit(f"{path} has no transforms of this shape: {', '.join(unlike) or 'the model has none by these names'}")
+    model.load_state_dict({name: saved[name] for name in wanted}, strict=False)
+
+
 def loss_of(config, model, x, r):
     coded = model(x, r)
     pixels = x.shape[2] * x.shape[3]
@@ -123,24 +145,29 @@ def save(path, state):
     os.replace(path + ".tmp", path)
 
 
-def train(config):
-    """Trains until `minutes` have passed; a run folder that holds a checkpoint is resumed."""
+def train(config, photographs=None):
+    """Trains until `steps`, or else `minutes`, have passed; a run folder that holds a checkpoint is resumed. Gives whether the run has finished: SIGTERM ends it early.
+
+    photographs: what `load_images` gives for config.data, where it is there already.
+    """
     torch.manual_seed(config.seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     os.makedirs(config.out, exist_ok=True)
     checkpoint = os.path.join(config.out, "checkpoint.pt")
-    images, held = load_images(config.data)
+    images, held = photographs or load_images(config.data)
     model = build_model(config).to(device)
     pictures = [to_tensor(i, max(64, model.stride)) for i in held]
-    step, elapsed, crops = 0, 0.0, Crops(images, config.seed)
+    step, elapsed, processor, crops = 0, 0.0, 0.0, Crops(images, config.seed)
     saved = torch.load(checkpoint, map_location=device, weights_only=True) if os.path.exists(checkpoint) else None
     if saved:
         model.load_state_dict(saved["model"])
-        step, elapsed = saved["step"], saved["elapsed"]
+        step, elapsed, processor = saved["step"], saved["elapsed"], saved.get("processor", 0.0)
         crops = Crops(images, config.seed + step)
         torch.manual_seed(config.seed + step)
     elif config.weights:
         model.load_state_dict(starting_weights(config.weights))
+    elif config.transforms:
+        take_transforms(model, config.transforms)
     elif config.probe:
         from_probe(model, torch.load(config.probe, weights_only=True), crops, config.lambda_of)
     elif isinstance(model, PatchCheckerboard):
@@ -157,7 +184,7 @@ def train(config):
         print(row, flush=True)
 
     def keep():
-        save(checkpoint, {"model": model.state_dict(), "ema": average, "optimizer": optimizer.state_dict(), "step": step, "elapsed": elapsed, "config": asdict(config)})
+        save(checkpoint, {"model": model.state_dict(), "ema": average, "optimizer": optimizer.state_dict(), "step": step, "elapsed": elapsed, "processor": processor, "config": asdict(config)})
 
     def watch():
         current = {k: v.clone() for k, v in model.state_dict().items()}
@@ -167,14 +194,13 @@ def train(config):
         return points
 
     stop = []
-    signal.signal(signal.SIGTERM, lambda *_: stop.append(1))
+    before = signal.signal(signal.SIGTERM, lambda *_: stop.append(1))
     if not saved:
         report(config=asdict(config), parameters=sum(p.numel() for p in model.parameters()), step=0, points=watch())
     last, running, count = elapsed, 0.0, 0
-    while elapsed < 60 * config.minutes and not stop:
-        begin = time.time()
-        done = elapsed / (60 * config.minutes)
-        rate = config.learning_rate * min(1, (step + 1) / config.warmup_steps) * (config.final_share + (1 - config.final_share) * 0.5 * (1 + math.cos(math.pi * done)))
+    while (done := config.done(step, elapsed)) < 1 and not stop:
+        begin = time.time(), time.process_time()
+        rate = config.learning_rate_at(step, done)
         for group in optimizer.param_groups:
             group["lr"] = rate
         late = done > 1 - config.late_share
@@ -193,7 +219,7 @@ def train(config):
             for k, v in model.state_dict().items():
                 average[k].lerp_(v, 1 - decay)
         running, count = running + float(loss.detach()), count + 1
-        elapsed += time.time() - begin
+        elapsed, processor = elapsed + time.time() - begin[0], processor + time.process_time() - begin[1]
         if elapsed - last > 60 * config.report_minutes:
             last = elapsed
             report(step=step, minutes=round(elapsed / 60, 1), learning_rate=rate, loss=round(running / count, 4), points=watch())
@@ -201,3 +227,6 @@ def train(config):
             keep()
     report(step=step, minutes=round(elapsed / 60, 1), points=watch())
     keep()
+    log.close()
+    signal.signal(signal.SIGTERM, before)
+    return done >= 1

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is trained: arms, and the tables that they make up.
+
+Every arm of a seed starts from the same transforms, those of the seed's trunk, and has an entropy model of its own that starts new. It trains `main` steps at the middle
+lambda with a constant learning rate; from there a branch for each lambda trains `branch` steps with the learning rate brought down. So three rates cost two and a half
+times one, whatever the arm is: levels of a variable rate would be cheaper, but neither a factorized prior nor a lattice has them.
+"""
+from dataclasses import dataclass, field
+
+LAMBDAS = (0.003, 0.009, 0.027)
+MIDDLE = 0.009
+SLICES = {"slices": [32, 32, 32], "max_support_slices": 2}
+NETWORK = {"transform": "balle2018-relu", "hyper": "mean-scale", "context": "none", "channels": 48, "latent_channels": 96}
+ALPHA = 0.3
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Steps of the trunk, of an arm's main part and of each of its branches; crops of a step."""
+
+    trunk: int = 12000
+    main: int = 2000
+    branch: int = 1000
+    batch: int = 4
+    crop: int = 192
+
+    def __str__(self):
+        return f"{self.main} steps and {self.branch} for each rate, from transforms trained {self.trunk} steps; {self.batch} crops of {self.crop} x {self.crop} a step"
+
+
+@dataclass(frozen=True)
+class Arm:
+    """`network` and `settings` are differences to NETWORK and to the runner's settings (fields of train.Config)."""
+
+    title: str
+    network: dict = field(default_factory=dict)
+    settings: dict = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Table:
+    title: str
+    arms: tuple  # names; the first is what BD-rates are against
+    seeds: tuple
+    pictures: str  # "kodak", or "held_out": photographs of the training folder that nothing trains on, where settings are chosen by the result
+
+
+def loss(network=None, **settings):
+    return {"network": network or {}, "settings": {"correlation_alpha": ALPHA, **settings}}
+
+
+CHECKERBOARD, AUTOREGRESSIVE = {"context": "checkerboard"}, {"context": "autoregressive"}
+CHARM = {"context": "channel-wise-narrow", **SLICES}
+
+ARMS = {
+    "hyperprior": Arm("hyperprior"),
+    "hyperprior-loss": Arm("hyperprior + correlation loss", **loss()),
+    "checkerboard": Arm("checkerboard", CHECKERBOARD),
+    "checkerboard-loss": Arm("checkerboard + correlation loss", **loss(CHECKERBOARD)),
+    "charm": Arm("channel-wise", CHARM),
+    "charm-loss": Arm("channel-wise + correlation loss", **loss(CHARM)),
+    "autoregressive": Arm("autoregressive", AUTOREGRESSIVE),
+    # Ablations of the correlation loss.
+    "alpha-0.03": Arm("alpha 0.03", **loss(correlation_alpha=0.03)),
+    "alpha-0.1": Arm("alpha 0.1", **loss(correlation_alpha=0.1)),
+    "alpha-1": Arm("alpha 1", **loss(correlation_alpha=1.0)),
+    "mask-short-cross": Arm("mask: short cross", **loss(correlation_mask="short-cross")),
+    "mask-box": Arm("mask: 3 x 3 box", **loss(correlation_mask="box")),
+    "mask-long-cross": Arm("mask: long cross", **loss(correlation_mask="long-cross")),
+    "window-3": Arm("window 3", **loss(correlation_window=3)),
+    "window-7": Arm("window 7", **loss(correlation_window=7)),
+    "pairs-unexplained": Arm("checkerboard, pairs no context explains", **loss(CHECKERBOARD, correlation_pairs="unexplained")),
+    "pairs-anchors": Arm("checkerboard, anchors only", **loss(CHECKERBOARD, correlation_pairs="anchors")),
+}
+
+TABLES = {
+    "correlation": Table(
+        "Correlation loss beside context models",
+        ("hyperprior", "hyperprior-loss", "checkerboard", "checkerboard-loss", "charm", "charm-loss", "autoregressive"), (1, 2), "kodak"),
+    "correlation-ablation": Table(
+        "Weight, mask and window of the correlation loss",
+        ("hyperprior", "alpha-0.03", "alpha-0.1", "hyperprior-loss", "alpha-1", "mask-short-cross", "mask-box", "mask-long-cross", "window-3", "window-7"), (1,), "held_out"),
+    "correlation-positions": Table(
+        "With a checkerboard: which positions count", ("checkerboard", "checkerboard-loss", "pairs-unexplained", "pairs-anchors"), (1,), "held_out"),
+}
