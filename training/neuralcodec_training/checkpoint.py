@@ -4,15 +4,18 @@ import torch
 
 from .model_file import read_model, restore_model, round_weights
 from .models import ARCHITECTURES
+from .zoo.linear import folded
 
 
 def load_checkpoint(path):
-    """(model, saved): the averaged weights of a checkpoint, rounded as a model file holds them, and the checkpoint's other fields."""
+    """(model, saved): the averaged weights of a checkpoint, folded and rounded as a model file holds them, and the checkpoint's other fields."""
     saved = torch.load(path, map_location="cpu", weights_only=True)
     config = saved["config"]
     model_class = ARCHITECTURES[config["architecture"]]
     model = model_class(model_class.Hyperparameters(**(config["hyperparameters"] or {})))
     model.load_state_dict(saved["ema"])
+    if config["architecture"] == "transform-coding":
+        model = folded(model)
     return round_weights(model).eval(), {k: v for k, v in saved.items() if k not in ("model", "ema", "optimizer")}
 
 

@@ -44,6 +44,7 @@ class Config:
     correlation_mask: str = "point"
     correlation_pairs: str = "all"
     orthogonality: float = 0.0  # weight of a learned lattice's |B B^T - I|^2 / n (zoo/lattice.py)
+    relaxed: bool = False  # the synthesis sees latents with noise, as the rate does, instead of rounded ones with the gradient passed straight through (transform-coding)
     ema: float = 0.9995
     clip: float = 1.0
     seed: int = 1
@@ -85,7 +86,12 @@ def build_model(config):
     model_class = ARCHITECTURES[config.architecture]
     if config.orthogonality and (config.hyperparameters or {}).get("lattice") != "basis":
         raise SystemExit("orthogonality is a setting of models whose lattice is a basis")
-    return model_class(model_class.Hyperparameters(**(config.hyperparameters or {})))
+    model = model_class(model_class.Hyperparameters(**(config.hyperparameters or {})))
+    if config.relaxed:
+        if config.architecture != "transform-coding" or (config.hyperparameters or {}).get("lattice") not in (None, "basis"):
+            raise SystemExit("relaxed is a setting of transform-coding models, with scalars or a basis")
+        model.relaxed = True
+    return model
 
 
 def starting_weights(path):

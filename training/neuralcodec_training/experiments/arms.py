@@ -72,6 +72,32 @@ ARMS = {
     "pairs-unexplained": Arm("checkerboard, pairs no context explains", **loss(CHECKERBOARD, correlation_pairs="unexplained")),
     "pairs-anchors": Arm("checkerboard, anchors only", **loss(CHECKERBOARD, correlation_pairs="anchors")),
 }
+# Learned lattices (Babai's rounding, one basis for all groups) beside scalars, for each entropy model; classical lattices; dimensions; a linear layer before scalars.
+
+
+def basis(network=None, n=8, **settings):
+    return {"network": {"lattice": "basis", "lattice_dimension": n, **(network or {})}, "settings": {"orthogonality": 0.1, **settings}}
+
+
+FACTORIZED = {"hyper": "none"}
+ARMS |= {
+    "factorized": Arm("factorized, scalar", FACTORIZED),
+    "factorized-basis": Arm("factorized, learned lattice", **basis(FACTORIZED)),
+    "factorized-linear": Arm("factorized, linear layers and scalar", FACTORIZED | {"linear": "free", "linear_dimension": 8}),
+    "factorized-rotation": Arm("factorized, orthogonal layers and scalar", FACTORIZED | {"linear": "orthogonal", "linear_dimension": 8}),
+    "hyperprior-basis": Arm("hyperprior, learned lattice", **basis()),
+    "checkerboard-basis": Arm("checkerboard, learned lattice", **basis(CHECKERBOARD)),
+    "charm-basis": Arm("channel-wise, learned lattice", **basis(CHARM)),
+    "autoregressive-basis": Arm("autoregressive, learned lattice", **basis(AUTOREGRESSIVE)),
+    "basis-16": Arm("learned lattice, n = 16", **basis(n=16)),
+    "basis-24": Arm("learned lattice, n = 24", **basis(n=24)),
+    "basis-32": Arm("learned lattice, n = 32", **basis(n=32)),
+    "e8": Arm("E8", {"lattice": "e8"}),
+    "barnes-wall": Arm("Barnes-Wall", {"lattice": "barnes-wall"}),
+    "leech": Arm("Leech", {"lattice": "leech"}),
+    "linear": Arm("linear layers and scalar", {"linear": "free", "linear_dimension": 8}),
+    "rotation": Arm("orthogonal layers and scalar", {"linear": "orthogonal", "linear_dimension": 8}),
+}
 
 TABLES = {
     "correlation": Table(
@@ -82,4 +108,11 @@ TABLES = {
         ("hyperprior", "alpha-0.03", "alpha-0.1", "hyperprior-loss", "alpha-1", "mask-short-cross", "mask-box", "mask-long-cross", "window-3", "window-7"), (1,), "held_out"),
     "correlation-positions": Table(
         "With a checkerboard: which positions count", ("checkerboard", "checkerboard-loss", "pairs-unexplained", "pairs-anchors"), (1,), "held_out"),
+    "lattice-factorized": Table(
+        "Learned lattices with a factorized prior, and the linear layer alone", ("factorized", "factorized-basis", "factorized-linear", "factorized-rotation"), (1, 2), "kodak"),
+    "lattice": Table(
+        "Learned lattices beside scalars, for each context model",
+        ("hyperprior", "hyperprior-basis", "checkerboard", "checkerboard-basis", "charm", "charm-basis", "autoregressive", "autoregressive-basis"), (1, 2), "kodak"),
+    "lattice-dimension": Table("Dimension of a learned lattice", ("hyperprior", "hyperprior-basis", "basis-16", "basis-24", "basis-32"), (1,), "kodak"),
+    "lattice-classical": Table("Learned and classical lattices, and linear layers", ("hyperprior", "hyperprior-basis", "e8", "barnes-wall", "leech", "linear", "rotation"), (1,), "kodak"),
 }
