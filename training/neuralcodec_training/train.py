@@ -14,6 +14,7 @@ from .data import Crops, load_images, to_tensor
 from .initialise import from_klt, from_probe
 from .model_file import read_model, restore_model
 from .models import ARCHITECTURES, PatchCheckerboard
+from .zoo.start import from_block_klt
 
 
 @dataclass
@@ -27,6 +28,7 @@ class Config:
     probe: str = ""  # a probe state dict to start from; empty: the KLT of the training patches
     weights: str = ""  # a checkpoint, or an exported model file, whose averaged weights to start from (a new run, not a resumed one)
     transforms: str = ""  # a checkpoint whose averaged analyses and synthesis to start from, the rest being new (transform-coding)
+    klt: bool = False  # start the transform balle2018-relu as a linear codec (zoo/start.py); patch-checkerboard always starts so
     minutes: float = 60.0
     steps: int = 0
     batch: int = 16
@@ -36,6 +38,7 @@ class Config:
     late_share: float = 0.5
     learning_rate: float = 1e-3
     final_share: float = 0.01
+    transform_share: float = 1.0  # of the learning rate, for the analysis and the synthesis: less where they start better than the entropy model (transform-coding)
     warmup_steps: int = 200
     lambda_min: float = 0.0006  # both alike for a model of one rate
     lambda_max: float = 0.25
@@ -114,6 +117,15 @@ def take_transforms(model, path):
     model.load_state_dict({name: saved[name] for name in wanted}, strict=False)
 
 
+def parameter_groups(model, share):
+    """For an optimizer: all parameters, or those of the analysis and the synthesis with a share of the learning rate of the others."""
+    if share == 1:
+        return [{"params": list(model.parameters()), "share": 1.0}]
+    slow = [p for name, p in model.named_parameters() if name.startswith(("g_a.", "g_s."))]
+    ids = {id(p) for p in slow}
+    return [{"params": [p for p in model.parameters() if id(p) not in ids], "share": 1.0}, {"params": slow, "share": share}]
+
+
 def loss_of(config, model, x, r):
     coded = model(x, r)
     pixels = x.shape[2] * x.shape[3]
@@ -176,11 +188,13 @@ def train(config, photographs=None):
         take_transforms(model, config.transforms)
     elif config.probe:
         from_probe(model, torch.load(config.probe, weights_only=True), crops, config.lambda_of)
+    elif config.klt:
+        from_block_klt(model, crops, config.lambda_min)
     elif isinstance(model, PatchCheckerboard):
         from_klt(model, crops, config.lambda_of)
     model = model.to(memory_format=torch.channels_last)
     average = {k: v.detach().clone() for k, v in (saved["ema"] if saved else model.state_dict()).items()}
-    optimizer = torch.optim.Adam(model.parameters(), config.learning_rate)
+    optimizer = torch.optim.Adam(parameter_groups(model, config.transform_share), config.learning_rate)
     if saved:
         optimizer.load_state_dict(saved["optimizer"])
     log = open(os.path.join(config.out, "log.jsonl"), "a")
@@ -208,7 +222,7 @@ def train(config, photographs=None):
         begin = time.time(), time.process_time()
         rate = config.learning_rate_at(step, done)
         for group in optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["share"]
         late = done > 1 - config.late_share
         x = crops.batch(config.late_batch if late else config.batch, config.late_crop if late else config.crop).to(device, memory_format=torch.channels_last)
         r = torch.rand(x.shape[0], device=device)

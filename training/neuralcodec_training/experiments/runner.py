@@ -23,7 +23,7 @@ from ..train import Config, train
 from .arms import ARMS, LAMBDAS, MIDDLE, NETWORK, TABLES, Budget
 from .measure import measure_estimate, measure_files
 
-RATE = 5e-4  # learning rate of the arms; the trunk's falls to it from twice that
+RATE, TRANSFORM_SHARE = 1e-3, 0.2  # learning rate of entropy models, and the share of it for transforms, which start as a linear codec
 
 
 class Interrupted(Exception):
@@ -71,7 +71,7 @@ def settings(place, run, seed, steps, arm=None, middle=MIDDLE, **more):
     budget = place.budget
     common = dict(
         data=place.data, out=os.path.join(place.runs, run), architecture="transform-coding", hyperparameters=NETWORK | (arm.network if arm else {}), steps=steps, batch=budget.batch,
-        crop=budget.crop, late_share=0.0, learning_rate=RATE, warmup_steps=100, lambda_min=middle, lambda_max=middle, seed=seed, bf16=False)
+        crop=budget.crop, late_share=0.0, learning_rate=RATE, transform_share=TRANSFORM_SHARE, warmup_steps=100, lambda_min=middle, lambda_max=middle, seed=seed, bf16=False)
     return Config(**common | (arm.settings if arm else {}) | more)
 
 
@@ -88,7 +88,7 @@ def trunk(place, seed):
     """The checkpoint whose transforms the seed's arms start from."""
     run = f"trunk.{seed}"
     with lock(os.path.join(place.runs, run), wait=True):
-        train_part(place, settings(place, run, seed, place.budget.trunk, learning_rate=2 * RATE, final_share=0.5, warmup_steps=200))
+        train_part(place, settings(place, run, seed, place.budget.trunk, final_share=1.0, klt=True))
     return place.checkpoint(run)
 
 
