@@ -31,12 +31,12 @@ def measure_library(library, pictures, qualities):
 
 
 def load_anchors(path):
-    """Name -> [(bpp, PSNR)] of a file of published curves: name -> {"bpp": [...], "psnr": [...], "source": text}."""
+    """(name -> [(bpp, PSNR)], name -> where it is from) of a file of curves: name -> {"bpp": [...], "psnr": [...], "source": text}."""
     with open(path) as f:
         found = json.load(f)
     try:
-        return {name: list(zip(curve["bpp"], curve["psnr"], strict=True)) for name, curve in found.items()}
-    except (KeyError, TypeError, ValueError) as error:
+        return {name: list(zip(curve["bpp"], curve["psnr"], strict=True)) for name, curve in found.items()}, {name: curve.get("source", "") for name, curve in found.items()}
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise SystemExit(f"{path}: a curve has bpp and psnr, lists of one length ({error})") from error
 
 
@@ -72,14 +72,14 @@ def percent(difference):
     return "-" if difference is None else f"{difference:+.1f} %"
 
 
-def markdown(settings, curves):
-    """Tables of the library's points and of the BD-rates, as lines."""
+def markdown(settings, curves, sources):
+    """Tables of the library's points and of the BD-rates, as lines. sources: name -> where a curve is from, of those that were not measured now."""
     number = lambda v, form: "-" if v is None else format(v, form)
     lines = ["| quality | bpp | PSNR (dB) | MS-SSIM |", "|---|---|---|---|"]
     lines += [f"| {q:g} | {bpp:.4f} | {quality:.3f} | {number(similarity, '.5f')} |" for q, (bpp, quality, similarity) in zip(settings["neuralcodec"], curves["neuralcodec"])]
     lines += ["", "| against | where from | BD-rate, PSNR | BD-rate, MS-SSIM |", "|---|---|---|---|"]
     by_psnr, by_similarity = differences(curves), differences(curves, 2)
-    return lines + [f"| {name} | {'measured' if name in settings else 'published'} | {percent(by_psnr[name])} | {percent(by_similarity[name])} |" for name in by_psnr]
+    return lines + [f"| {name} | {sources.get(name, 'measured in this run')} | {percent(by_psnr[name])} | {percent(by_similarity[name])} |" for name in by_psnr]
 
 
 def plot(prefix, curves, names, title):
@@ -111,7 +111,7 @@ def run(o):
     pictures = {path: image for path, image in load_folder(o.data).items() if path.endswith(".png")}
     if not pictures:
         raise FileNotFoundError(f"no .png in {o.data!r}")
-    anchors = load_anchors(o.anchors) if o.anchors else {}
+    anchors, sources = load_anchors(o.anchors) if o.anchors else ({}, {})
     library = Library(o.neuralcodec, o.model)
     curves = {"neuralcodec": measure_library(library, pictures, o.qualities)}
     settings = {"neuralcodec": list(o.qualities)}
@@ -122,7 +122,7 @@ def run(o):
             curves[peer.name] = measure_peer(peer, list(pictures.values()), library.compare)
             settings[peer.name] = peer.qualities
     curves |= anchors
-    lines = markdown(settings, curves)
+    lines = markdown(settings, curves, sources)
     print(f"mean over {len(pictures)} pictures, whole files", *lines, sep="\n")
     if o.markdown:
         with open(o.markdown, "w") as f:

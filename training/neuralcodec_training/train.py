@@ -7,10 +7,12 @@ import signal
 import time
 from dataclasses import asdict, dataclass, fields
 
+import numpy as np
 import torch
 
 from .correlation import correlation_loss
 from .data import Crops, load_images, to_tensor
+from .distributed import Processes
 from .initialise import from_klt, from_probe
 from .model_file import read_model, restore_model
 from .models import ARCHITECTURES, PatchCheckerboard
@@ -166,10 +168,14 @@ def save(path, state):
 def train(config, photographs=None):
     """Trains until `steps`, or else `minutes`, have passed; a run folder that holds a checkpoint is resumed. Gives whether the run has finished: SIGTERM ends it early.
 
+    Under torchrun the processes share every batch; `log.jsonl` has the first one's loss. The correlation loss is not a mean over crops: each process has that of its own.
+
     photographs: what `load_images` gives for config.data, where it is there already.
     """
     torch.manual_seed(config.seed)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    processes = Processes()
+    processes.check(config.batch, config.late_batch)
+    device, first = processes.device, processes.rank == 0
     os.makedirs(config.out, exist_ok=True)
     checkpoint = os.path.join(config.out, "checkpoint.pt")
     images, held = photographs or load_images(config.data)
@@ -181,7 +187,6 @@ def train(config, photographs=None):
         model.load_state_dict(saved["model"])
         step, elapsed, processor = saved["step"], saved["elapsed"], saved.get("processor", 0.0)
         crops = Crops(images, config.seed + step)
-        torch.manual_seed(config.seed + step)
     elif config.weights:
         model.load_state_dict(starting_weights(config.weights))
     elif config.transforms:
@@ -193,20 +198,27 @@ def train(config, photographs=None):
     elif isinstance(model, PatchCheckerboard):
         from_klt(model, crops, config.lambda_of)
     model = model.to(memory_format=torch.channels_last)
+    processes.align(model.state_dict().values())
+    torch.manual_seed(config.seed + step + 1000003 * processes.rank)  # of the noise; crops and rates are drawn alike everywhere, and shared out
     average = {k: v.detach().clone() for k, v in (saved["ema"] if saved else model.state_dict()).items()}
     optimizer = torch.optim.Adam(parameter_groups(model, config.transform_share), config.learning_rate)
     if saved:
         optimizer.load_state_dict(saved["optimizer"])
-    log = open(os.path.join(config.out, "log.jsonl"), "a")
+    log = open(os.path.join(config.out, "log.jsonl") if first else os.devnull, "a")
 
     def report(**row):
+        if not first:
+            return
         print(json.dumps(row), file=log, flush=True)
         print(row, flush=True)
 
     def keep():
-        save(checkpoint, {"model": model.state_dict(), "ema": average, "optimizer": optimizer.state_dict(), "step": step, "elapsed": elapsed, "processor": processor, "config": asdict(config)})
+        if first:
+            save(checkpoint, {"model": model.state_dict(), "ema": average, "optimizer": optimizer.state_dict(), "step": step, "elapsed": elapsed, "processor": processor, "config": asdict(config)})
 
     def watch():
+        if not first:
+            return None
         current = {k: v.clone() for k, v in model.state_dict().items()}
         model.load_state_dict(average)
         points = estimate(model, pictures)
@@ -218,18 +230,23 @@ def train(config, photographs=None):
     if not saved:
         report(config=asdict(config), parameters=sum(p.numel() for p in model.parameters()), step=0, points=watch())
     last, running, count = elapsed, 0.0, 0
-    while (done := config.done(step, elapsed)) < 1 and not stop:
+    while True:
         begin = time.time(), time.process_time()
+        done, stopped = processes.agree(config.done(step, elapsed), float(bool(stop)))
+        if done >= 1 or stopped:
+            break
         rate = config.learning_rate_at(step, done)
         for group in optimizer.param_groups:
             group["lr"] = rate * group["share"]
         late = done > 1 - config.late_share
-        x = crops.batch(config.late_batch if late else config.batch, config.late_crop if late else config.crop).to(device, memory_format=torch.channels_last)
-        r = torch.rand(x.shape[0], device=device)
+        x = crops.batch(config.late_batch if late else config.batch, config.late_crop if late else config.crop)
+        r = torch.from_numpy(crops.rng.random(x.shape[0], np.float32))
+        x, r = processes.share(x).to(device, memory_format=torch.channels_last), processes.share(r).to(device)
         with torch.autocast(device, dtype=torch.bfloat16, enabled=config.bf16):
             loss = loss_of(config, model, x, r)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
+        processes.average_gradients(model.parameters())
         norm = torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip)
         if torch.isfinite(norm):
             optimizer.step()
@@ -249,4 +266,5 @@ def train(config, photographs=None):
     keep()
     log.close()
     signal.signal(signal.SIGTERM, before)
+    processes.close()
     return done >= 1
