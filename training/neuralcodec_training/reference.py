@@ -65,7 +65,7 @@ def code_fixed(model, x, rate=65535):
     z_symbols, z_hat = model.round_hyper(z, level, to_symbols)
     means, scales, y_hat = model.code_latents(y, z_hat, to_symbols, level)
     return {"y": y, "z": z, "z_symbols": z_symbols, "z_hat": z_hat, "y_symbols": model.to_symbols(y, means, level, to_symbols), "means": means,
-            "scales": scales if level is None else scales * level.gain, "y_hat": y_hat, "reconstruction": model.synthesise(y_hat)}
+            "scales": scales if level is None else scales * level.gain, "gain": torch.ones(()) if level is None else level.gain, "y_hat": y_hat, "reconstruction": model.synthesise(y_hat)}
 
 
 @torch.no_grad()

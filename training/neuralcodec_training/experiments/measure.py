@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from ..correlation import correlation_map, mean_off_centre
+from ..latents import fixed_latents
 from ..pictures import load_picture, mean_points, psnr
-from ..priors import SCALE_BOUND
 from ..reference import code_fixed, ideal_bits, pad, to_picture
 
 BATCH = 6  # pictures at once: a sequential context is slow by its steps, not by its pictures
@@ -23,14 +23,6 @@ def batches(images):
     return [group[i:i + BATCH] for group in by_shape.values() for i in range(0, len(group), BATCH)]
 
 
-def normalized(model, values):
-    """((y - mean) / scale before quantization, the same of the quantized latents) of `code_fixed`'s values; None without scales."""
-    if model.hyper is None:
-        return None
-    scales = values["scales"].clamp(min=SCALE_BOUND)
-    return (model.coordinates(values["y"]) - values["means"]) / scales, values["y_symbols"] / scales
-
-
 @torch.no_grad()
 def measure_estimate(model, images, window=5):
     """bpp and PSNR, means over uint8 pictures, and the average correlation of normalized latents: that of the mean map."""
@@ -40,9 +32,9 @@ def measure_estimate(model, images, window=5):
         values = code_fixed(model, torch.cat([pad(image, model.stride) for image in batch]))
         bpp = sum(ideal_bits(model, values)) / (len(batch) * h * w)
         rows += [(bpp, psnr(image, to_picture(x[None])[:h, :w])) for image, x in zip(batch, values["reconstruction"])]
-        found = normalized(model, values)
+        found = fixed_latents(model, values)
         if found:
-            maps.append(torch.stack([correlation_map(v.double(), window) for v in found]))
+            maps.append(torch.stack([correlation_map(v.double(), window) for v in (found.normalized, found.quantized)]))
             counts.append(len(batch))
     bpp, quality = mean_points(rows)
     result = {"bpp": bpp, "psnr": quality}
