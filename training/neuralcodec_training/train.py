@@ -48,6 +48,8 @@ class Config:
     correlation_window: int = 5
     correlation_mask: str = "point"
     correlation_pairs: str = "all"
+    correlation_relative: bool = False  # of the map over its centre: plain, the loss also falls where scales are predicted too large
+    correlation_after: int = 0  # steps before it sets in: while scales are not yet predicted, it knows only to make them larger
     orthogonality: float = 0.0  # weight of a learned lattice's |B B^T - I|^2 / n (zoo/lattice.py)
     relaxed: bool = False  # the synthesis sees latents with noise, as the rate does, instead of rounded ones with the gradient passed straight through (transform-coding)
     ema: float = 0.9995
@@ -128,7 +130,7 @@ def parameter_groups(model, share):
     return [{"params": [p for p in model.parameters() if id(p) not in ids], "share": 1.0}, {"params": slow, "share": share}]
 
 
-def loss_of(config, model, x, r):
+def loss_of(config, model, x, r, step=0):
     coded = model(x, r)
     pixels = x.shape[2] * x.shape[3]
     bpp = (coded.y_bits.sum((1, 2, 3)) + coded.z_bits.sum((1, 2, 3))) / pixels
@@ -136,9 +138,9 @@ def loss_of(config, model, x, r):
     weight = config.lambda_of(r)
     # Dividing by lambda^0.3 keeps the gradient of low and high rates of one order.
     loss = ((bpp + weight * mse) / (3 * weight**0.3)).mean()
-    if config.correlation_alpha:
+    if config.correlation_alpha and step >= config.correlation_after:
         loss = loss + config.correlation_alpha * correlation_loss(
-            coded.normalized, config.correlation_window, config.correlation_mask, config.correlation_pairs)
+            coded.normalized, config.correlation_window, config.correlation_mask, config.correlation_pairs, config.correlation_relative)
     if config.orthogonality:
         loss = loss + config.orthogonality * model.lattice.orthogonality()
     return loss
@@ -243,7 +245,7 @@ def train(config, photographs=None):
         r = torch.from_numpy(crops.rng.random(x.shape[0], np.float32))
         x, r = processes.share(x).to(device, memory_format=torch.channels_last), processes.share(r).to(device)
         with torch.autocast(device, dtype=torch.bfloat16, enabled=config.bf16):
-            loss = loss_of(config, model, x, r)
+            loss = loss_of(config, model, x, r, step)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         processes.average_gradients(model.parameters())
