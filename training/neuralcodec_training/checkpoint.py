@@ -19,6 +19,19 @@ def load_checkpoint(path):
     return round_weights(model).eval(), {k: v for k, v in saved.items() if k not in ("model", "ema", "optimizer")}
 
 
+def search_with(model, search):
+    """Sets what an encoder of a model with a learned basis does, babai or exact, whatever the training said; None leaves it."""
+    if search is not None:
+        if model.quantizer != "lattice" or model.hyperparameters.lattice != "basis":
+            raise SystemExit("only models with a learned basis have a lattice search")
+        model.lattice.search = search
+    return model
+
+
+def add_search_option(parser):
+    parser.add_argument("--lattice-search", choices=("babai", "exact"), help="what encoders do with a learned basis (default: as it was trained)")
+
+
 def load_any(path):
     """The model of a checkpoint or of a model file."""
     return restore_model(*read_model(path)) if path.endswith(".safetensors") else load_checkpoint(path)[0]

@@ -114,7 +114,7 @@ def test_report():
     results = {(r["arm"], r["seed"]): r for r in rows}
     lines = table_lines(TABLES["correlation"], results)
     assert "| hyperprior | 2 | +0.00 (+0.00 to +0.00) |" in lines[2]
-    assert "| hyperprior + correlation loss | 2 | -7.50 (-10.00 to -5.00) | - | 0.0500 (0.0500 to 0.0500) | 0.0200" in lines[3]
+    assert "| hyperprior + correlation loss (alpha 1) | 2 | -7.50 (-10.00 to -5.00) | - | 0.0500 (0.0500 to 0.0500) | 0.0200" in lines[3]
     assert "2.5 (2.5 to 2.5) |" in lines[3] and "not run" in lines[4]
     page = "before\n" + BEGIN.format("correlation") + "old\n" + END.format("correlation") + "after\n"
     made = replace_tables(page, results)

@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 
 from neuralcodec_training import train as training
-from neuralcodec_training.checkpoint import load_checkpoint
+from neuralcodec_training.checkpoint import load_checkpoint, search_with
 from neuralcodec_training.data import Crops
 from neuralcodec_training.model_file import read_model, restore_model, write_model
 from neuralcodec_training.models import PatchCheckerboard, TransformCoding
@@ -176,3 +176,13 @@ def test_transforms_learn_more_slowly_where_told(tmp_path):
     groups = saved["optimizer"]["param_groups"]
     assert [g["share"] for g in groups] == [1.0, 0.0] and groups[1]["lr"] == 0
     assert len(groups[1]["params"]) == sum(name.startswith(("g_a.", "g_s.")) for name, _ in start.named_parameters())
+
+
+def test_the_search_can_be_another_than_in_training(tmp_path):
+    model = lively(lattice="basis", lattice_dimension=4)
+    metadata = write_model(str(tmp_path / "model.safetensors"), search_with(model, "exact"), "exact")
+    assert json.loads(metadata["hyperparameters"])["lattice_search"] == "exact"
+    for other in (network(), network(lattice="e8"), PatchCheckerboard()):
+        assert search_with(other, None) is other
+        with pytest.raises(SystemExit, match="basis"):
+            search_with(other, "exact")

@@ -11,7 +11,8 @@ LAMBDAS = (0.003, 0.009, 0.027)
 MIDDLE = 0.009
 SLICES = {"slices": [32, 32, 32], "max_support_slices": 2}
 NETWORK = {"transform": "balle2018-relu", "hyper": "mean-scale", "context": "none", "channels": 48, "latent_channels": 96}
-ALPHA = 0.3
+ALPHA = 1.0
+AFTER = 500  # steps of the main part without the loss: entropy models start new, and until scales are learned it only makes them larger
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Table:
 
 
 def loss(network=None, **settings):
-    return {"network": network or {}, "settings": {"correlation_alpha": ALPHA, **settings}}
+    return {"network": network or {}, "settings": {"correlation_alpha": ALPHA, "correlation_after": AFTER, **settings}}
 
 
 CHECKERBOARD, AUTOREGRESSIVE = {"context": "checkerboard"}, {"context": "autoregressive"}
@@ -54,16 +55,18 @@ CHARM = {"context": "channel-wise-narrow", **SLICES}
 
 ARMS = {
     "hyperprior": Arm("hyperprior"),
-    "hyperprior-loss": Arm("hyperprior + correlation loss", **loss()),
+    "hyperprior-loss": Arm("hyperprior + correlation loss (alpha 1)", **loss()),
     "checkerboard": Arm("checkerboard", CHECKERBOARD),
     "checkerboard-loss": Arm("checkerboard + correlation loss", **loss(CHECKERBOARD)),
     "charm": Arm("channel-wise", CHARM),
     "charm-loss": Arm("channel-wise + correlation loss", **loss(CHARM)),
     "autoregressive": Arm("autoregressive", AUTOREGRESSIVE),
     # Ablations of the correlation loss.
-    "alpha-0.03": Arm("alpha 0.03", **loss(correlation_alpha=0.03)),
     "alpha-0.1": Arm("alpha 0.1", **loss(correlation_alpha=0.1)),
-    "alpha-1": Arm("alpha 1", **loss(correlation_alpha=1.0)),
+    "alpha-0.3": Arm("alpha 0.3", **loss(correlation_alpha=0.3)),
+    "alpha-3": Arm("alpha 3", **loss(correlation_alpha=3.0)),
+    "from-the-start": Arm("alpha 1, from the first step", **loss(correlation_after=0)),
+    "relative": Arm("alpha 1, map over its centre", **loss(correlation_relative=True)),
     "mask-short-cross": Arm("mask: short cross", **loss(correlation_mask="short-cross")),
     "mask-box": Arm("mask: 3 x 3 box", **loss(correlation_mask="box")),
     "mask-long-cross": Arm("mask: long cross", **loss(correlation_mask="long-cross")),
@@ -105,7 +108,7 @@ TABLES = {
         ("hyperprior", "hyperprior-loss", "checkerboard", "checkerboard-loss", "charm", "charm-loss", "autoregressive"), (1, 2), "kodak"),
     "correlation-ablation": Table(
         "Weight, mask and window of the correlation loss",
-        ("hyperprior", "alpha-0.03", "alpha-0.1", "hyperprior-loss", "alpha-1", "mask-short-cross", "mask-box", "mask-long-cross", "window-3", "window-7"), (1,), "held_out"),
+        ("hyperprior", "alpha-0.1", "alpha-0.3", "hyperprior-loss", "alpha-3", "from-the-start", "relative", "mask-short-cross", "mask-box", "mask-long-cross", "window-3", "window-7"), (1,), "held_out"),
     "correlation-positions": Table(
         "With a checkerboard: which positions count", ("checkerboard", "checkerboard-loss", "pairs-unexplained", "pairs-anchors"), (1,), "held_out"),
     "lattice-factorized": Table(

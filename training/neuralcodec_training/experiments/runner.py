@@ -72,7 +72,7 @@ def settings(place, run, seed, steps, arm=None, middle=MIDDLE, **more):
     common = dict(
         data=place.data, out=os.path.join(place.runs, run), architecture="transform-coding", hyperparameters=NETWORK | (arm.network if arm else {}), steps=steps, batch=budget.batch,
         crop=budget.crop, late_share=0.0, learning_rate=RATE, transform_share=TRANSFORM_SHARE, warmup_steps=100, lambda_min=middle, lambda_max=middle, seed=seed, bf16=False)
-    return Config(**common | (arm.settings if arm else {}) | more)
+    return Config(**common | (arm.settings if arm else {}) | more)  # what a part needs comes last
 
 
 def train_part(place, config):
@@ -118,7 +118,7 @@ def run_arm(place, name, seed):
     rates = []
     for value in LAMBDAS:
         branch = os.path.join(run, f"lambda-{value}")
-        train_part(place, settings(place, branch, seed, place.budget.branch, arm, value, weights=place.checkpoint(os.path.join(run, "main"))))
+        train_part(place, settings(place, branch, seed, place.budget.branch, arm, value, correlation_after=0, weights=place.checkpoint(os.path.join(run, "main"))))
         rates.append({"lambda": value} | measure_branch(place, place.checkpoint(branch)))
     defaults = {f.name: f.default for f in fields(Config)}
     config = {k: v for k, v in asdict(main).items() if v != defaults[k] and k not in ("data", "out", "transforms", "steps", "lambda_min", "lambda_max")}
