@@ -42,7 +42,8 @@ def test_an_interrupted_arm_goes_on(place, monkeypatch):
     batch = Crops.batch
 
     def interrupting(self, *arguments):
-        drawn.append(1)
+        if arguments == (BUDGET.batch, BUDGET.crop):  # not those of the KLT start
+            drawn.append(1)
         if len(drawn) == BUDGET.trunk + 3:
             os.kill(os.getpid(), signal.SIGTERM)
         return batch(self, *arguments)

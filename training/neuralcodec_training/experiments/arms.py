@@ -7,8 +7,8 @@ times one, whatever the arm is: levels of a variable rate would be cheaper, but 
 """
 from dataclasses import dataclass, field
 
-LAMBDAS = (0.003, 0.009, 0.027)
-MIDDLE = 0.009
+LAMBDAS = (0.001, 0.003, 0.009)  # low rates: a network this narrow has too few numbers for high ones
+MIDDLE = 0.003
 SLICES = {"slices": [32, 32, 32], "max_support_slices": 2}
 NETWORK = {"transform": "balle2018-relu", "hyper": "mean-scale", "context": "none", "channels": 48, "latent_channels": 96}
 ALPHA = 1.0
