@@ -52,19 +52,21 @@ def difference(results, reference, name, seed, pictures, files=False):
 
 def table_lines(table, results):
     """Of a Markdown table: a row for each arm that has a result, means over its seeds."""
-    lines = ["| arm | seeds | BD-rate, estimated (%) | BD-rate, files (%) | average correlation | of quantized latents | decoding (s) | training (min) |", "|---|---|---|---|---|---|---|---|"]
+    lines = ["| arm | seeds | BD-rate, estimated (%) | BD-rate, files (%) | average correlation | of quantized latents | centre of the map | decoding (s) | training (min) |",
+             "|---|---|---|---|---|---|---|---|---|"]
     budgets = set()
     for name in table.arms:
         rows = {seed: results[name, seed] for seed in table.seeds if (name, seed) in results}
         if not rows:
-            lines.append(f"| {ARMS[name].title} | not run | | | | | | |")
+            lines.append(f"| {ARMS[name].title} | not run | | | | | | | |")
             continue
         budgets |= {tuple(row["budget"].values()) for row in rows.values()}
         of = lambda *keys: [value(middle(row), keys) for row in rows.values()]
+        centres = [found and found[len(found) // 2][len(found) // 2] for found in of(table.pictures, "map")]
         against = lambda files: mean_and_range([difference(results, table.arms[0], name, seed, table.pictures, files) for seed in rows], "+.2f")
         minutes = [(row["main_seconds"] + sum(r["processor_seconds"] for r in row["rates"])) / 60 for row in rows.values()]
         lines.append(f"| {ARMS[name].title} | {len(rows)} | {against(False)} | {against(True) if table.pictures == 'kodak' else '-'} | {mean_and_range(of(table.pictures, 'correlation'), '.4f')} | "
-                     f"{mean_and_range(of(table.pictures, 'correlation_quantized'), '.4f')} | {mean_and_range(of('files', 'decode_seconds'), '.3f')} | {mean_and_range(minutes, '.1f')} |")
+                     f"{mean_and_range(of(table.pictures, 'correlation_quantized'), '.4f')} | {mean_and_range(centres, '.3f')} | {mean_and_range(of('files', 'decode_seconds'), '.3f')} | {mean_and_range(minutes, '.1f')} |")
     if len(budgets) > 1:
         raise ValueError(f"arms of different budgets in one table: {budgets}")
     return lines
