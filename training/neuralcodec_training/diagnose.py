@@ -14,7 +14,7 @@ from .reference import pad
 
 
 def diagnose(model, image, rate=65535, window=5):
-    """(findings, Latents) of a uint8 picture; the findings are plain numbers and lists, rates in bits per pixel."""
+    """(findings, Latents) of a uint8 picture; the findings are plain numbers and lists, rates in bits per pixel ("bpp" of the latents without hyperlatents)."""
     latents, y_bits, z_bits = latents_of(model, pad(image, model.stride), rate)
     if latents is None:
         raise ValueError("a model without a hyperprior has no scales to normalize its latents with")
@@ -22,7 +22,7 @@ def diagnose(model, image, rate=65535, window=5):
     maps = [correlation_map(v.double(), window) for v in (latents.normalized, latents.quantized)]
     channels = latents.bits.double().sum((0, 2, 3)) / pixels
     return {
-        "bpp": (y_bits + z_bits) / pixels, "hyper_bpp": z_bits / pixels,
+        "bpp": y_bits / pixels, "hyper_bpp": z_bits / pixels,
         "average_correlation": mean_off_centre(maps[0]), "average_correlation_quantized": mean_off_centre(maps[1]),
         "correlation_map": maps[0].tolist(), "correlation_map_quantized": maps[1].tolist(),
         "channel_bpp": channels.tolist(), "channels_by_rate": channels.argsort(descending=True).tolist(),
@@ -76,11 +76,14 @@ def add_command(commands):
 
 def run(o):
     image = load_picture(o.image)
-    findings, latents = diagnose(load_any(o.model), image, round(65535 * o.rate), o.window)
+    model = load_any(o.model)
+    findings, latents = diagnose(model, image, round(65535 * o.rate), o.window)
+    if o.model.endswith(".safetensors") and model.architecture == "transform-coding":
+        findings["hyper_bpp"] = None  # the file has tables of the distribution, not the distribution
     os.makedirs(o.out, exist_ok=True)
     with open(os.path.join(o.out, "diagnosis.json"), "w") as f:
         json.dump(findings, f, indent=1)
-    print(f"{findings['bpp']:.4f} bits per pixel, {findings['hyper_bpp']:.4f} of them hyperlatents'")
+    print(f"latents {findings['bpp']:.4f} bits per pixel" + ("" if findings["hyper_bpp"] is None else f", hyperlatents {findings['hyper_bpp']:.4f}"))
     print(f"average correlation {findings['average_correlation']:.4f}, of the quantized latents {findings['average_correlation_quantized']:.4f}")
     for row in findings["correlation_map"]:
         print("  " + " ".join(f"{v:+.4f}" for v in row))

@@ -88,6 +88,7 @@ ARMS |= {
     "factorized-basis": Arm("factorized, learned lattice", **basis(FACTORIZED)),
     "factorized-linear": Arm("factorized, linear layers and scalar", FACTORIZED | {"linear": "free", "linear_dimension": 8}),
     "factorized-rotation": Arm("factorized, orthogonal layers and scalar", FACTORIZED | {"linear": "orthogonal", "linear_dimension": 8}),
+    "factorized-codebook": Arm("factorized, codebooks (GVQ) of 512 words, n = 2", FACTORIZED | {"codebook": 512, "codebook_dimension": 2}),
     "hyperprior-basis": Arm("hyperprior, learned lattice", **basis()),
     "checkerboard-basis": Arm("checkerboard, learned lattice", **basis(CHECKERBOARD)),
     "charm-basis": Arm("channel-wise, learned lattice", **basis(CHARM)),
@@ -112,7 +113,7 @@ TABLES = {
     "correlation-positions": Table(
         "With a checkerboard: which positions count", ("checkerboard", "checkerboard-loss", "pairs-unexplained", "pairs-anchors"), (1,), "held_out"),
     "lattice-factorized": Table(
-        "Learned lattices with a factorized prior, and the linear layer alone", ("factorized", "factorized-basis", "factorized-linear", "factorized-rotation"), (1, 2), "kodak"),
+        "Learned lattices with a factorized prior, and the linear layer alone", ("factorized", "factorized-basis", "factorized-linear", "factorized-rotation", "factorized-codebook"), (1, 2), "kodak"),
     "lattice": Table(
         "Learned lattices beside scalars, for each context model",
         ("hyperprior", "hyperprior-basis", "checkerboard", "checkerboard-basis", "charm", "charm-basis", "autoregressive", "autoregressive-basis"), (1, 2), "kodak"),

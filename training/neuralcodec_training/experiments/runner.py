@@ -102,7 +102,7 @@ def measure_branch(place, path):
     found = {"processor_seconds": round(saved["processor"], 1), "held_out": measure_estimate(model, place.photographs[1])}
     if place.pictures:
         found["kodak"] = measure_estimate(model, list(place.pictures.values()))
-    if place.command and place.pictures:
+    if place.command and place.pictures and model.codebook is None:
         with tempfile.TemporaryDirectory() as folder:
             file = os.path.join(folder, "model.safetensors")
             write_model(file, model, "arm")

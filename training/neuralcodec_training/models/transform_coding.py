@@ -20,6 +20,7 @@ from ..priors import SCALE_BOUND, gaussian_bits
 from ..tables import next_scale_tables, prior_tables, published_scales
 from ..zoo import swin, tcm
 from ..zoo.bottleneck import EntropyBottleneck
+from ..zoo.codebook import codebook
 from ..zoo.context import ALL, CONTEXTS, Parameters
 from ..zoo.hyper import HYPERS
 from ..zoo.lattice import lattice
@@ -65,6 +66,8 @@ class Hyperparameters:
     lattice_form: str = None  # of a basis in training: free, orthogonal or bounded; nothing of it is in model files
     linear: str = None  # a linear map before rounding, and back: free or orthogonal (zoo/linear.py), which files do not have: `folded` takes it away
     linear_dimension: int = None
+    codebook: int = None  # words of each codebook of vectors of codebook_dimension (2 if None) channels, in training only (zoo/codebook.py)
+    codebook_dimension: int = None
 
 
 def choose(table, name, what):
@@ -98,6 +101,7 @@ class TransformCoding(nn.Module):
         self.entropy_bottleneck = EntropyBottleneck(coded)
         self.lattice = lattice(h, h.slices if self.context and h.slices else [h.latent_channels])
         self.linear = linear(h)
+        self.codebook = codebook(h)
         self.relaxed = False  # whether the synthesis is trained with noise instead of rounding
         self.vbr = None
         if h.gain:
@@ -199,7 +203,7 @@ class TransformCoding(nn.Module):
         quantise = noisy if self.relaxed and not rounded else ste_round
         y = self.analyse(x).float()
         if self.hyper is None:
-            return self.forward_factorized(y, noisy, quantise)
+            return self.forward_factorized(y, noisy, quantise, rounded)
         rate = self.rate(r)
         gain, step = (1.0, 1.0) if rate is None else (rate.gain, rate.step)
         z = self.hyper_analyse(y).float()
@@ -217,12 +221,15 @@ class TransformCoding(nn.Module):
             return Coded(self.synthesise(y_hat), y_bits, z_bits, d / scales)
         return Coded(self.synthesise(y_hat), gaussian_bits(noisy((y - means) * gain), scales), z_bits, (y - means) * gain / scales)
 
-    def forward_factorized(self, y, noisy, quantise):
+    def forward_factorized(self, y, noisy, quantise, rounded):
         y = self.coordinates(y)
-        d = y - self.medians
-        y_bits = self.entropy_bottleneck.bits(noisy(d) + self.medians)
+        if self.codebook is not None:
+            y_hat, y_bits = self.codebook(y, rounded)
+        else:
+            d = y - self.medians
+            y_hat, y_bits = self.dequantise(quantise(d), self.medians.expand_as(d), None), self.entropy_bottleneck.bits(noisy(d) + self.medians)
         deviation = y.std((0, 2, 3), keepdim=True).clamp(min=SCALE_BOUND)  # there is no scale to normalize with but the batch's
-        return Coded(self.synthesise(self.dequantise(quantise(d), self.medians.expand_as(d), None)), y_bits, y_bits.new_zeros(y.shape[0], 1, 1, 1), (y - y.mean((0, 2, 3), keepdim=True)) / deviation)
+        return Coded(self.synthesise(y_hat), y_bits, y_bits.new_zeros(y.shape[0], 1, 1, 1), (y - y.mean((0, 2, 3), keepdim=True)) / deviation)
 
     def parameter_layers(self):
         """(layer, scales, means): the layers that give scales and means, and the latent channels of which their output holds scales, then means, as slices."""
@@ -232,6 +239,8 @@ class TransformCoding(nn.Module):
 
     def file_weights(self, complete=True):
         """Name -> tensor. Of masked convolutions the masked taps are zero; of the factorized prior the file holds tables and medians only."""
+        if self.codebook is not None:
+            raise ValueError("no model file has codebooks")
         if self.linear is not None or self.hyper is None and self.lattice is not None:
             raise ValueError("no model file has a linear map, or a lattice without a hyperprior: write the folded model (zoo/linear.py)")
         masked = {name + ".weight": module.masked_weight() for name, module in self.named_modules() if isinstance(module, MaskedConv2d)}
