@@ -113,7 +113,8 @@ TABLES = {
     "correlation-positions": Table(
         "With a checkerboard: which positions count", ("checkerboard", "checkerboard-loss", "pairs-unexplained", "pairs-anchors"), (1,), "held_out"),
     "lattice-factorized": Table(
-        "Learned lattices with a factorized prior, and the linear layer alone", ("factorized", "factorized-basis", "factorized-linear", "factorized-rotation", "factorized-codebook"), (1, 2), "kodak"),
+        "Learned lattices with a factorized prior, and the linear layer alone", ("factorized", "factorized-basis", "factorized-linear", "factorized-rotation"), (1, 2), "kodak"),
+    "lattice-codebook": Table("General vector quantization beside scalars and a lattice", ("factorized", "factorized-basis", "factorized-codebook"), (1,), "kodak"),
     "lattice": Table(
         "Learned lattices beside scalars, for each context model",
         ("hyperprior", "hyperprior-basis", "checkerboard", "checkerboard-basis", "charm", "charm-basis", "autoregressive", "autoregressive-basis"), (1, 2), "kodak"),
