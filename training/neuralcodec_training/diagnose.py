@@ -40,7 +40,7 @@ def draw(path, image, findings, latents, channel):
     plt = pyplot()
     if plt is None:
         return False
-    figure, axes = plt.subplots(2, 4, figsize=(14, 6))
+    figure, axes = plt.subplots(2, 4, figsize=(14, 6), layout="constrained")
     axes = iter(axes.flat)
     next(axes).imshow(image)
 

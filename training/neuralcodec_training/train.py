@@ -199,8 +199,8 @@ def train(config, photographs=None):
         from_block_klt(model, crops, config.lambda_min)
     elif isinstance(model, PatchCheckerboard):
         from_klt(model, crops, config.lambda_of)
-    model = model.to(memory_format=torch.channels_last)
     processes.align(model.state_dict().values())
+    model = model.to(memory_format=torch.channels_last)
     torch.manual_seed(config.seed + step + 1000003 * processes.rank)  # of the noise; crops and rates are drawn alike everywhere, and shared out
     average = {k: v.detach().clone() for k, v in (saved["ema"] if saved else model.state_dict()).items()}
     optimizer = torch.optim.Adam(parameter_groups(model, config.transform_share), config.learning_rate)
@@ -239,7 +239,7 @@ def train(config, photographs=None):
             break
         rate = config.learning_rate_at(step, done)
         for group in optimizer.param_groups:
-            group["lr"] = rate * group["share"]
+            group["lr"] = rate * group.get("share", 1.0)  # checkpoints of before shares have none
         late = done > 1 - config.late_share
         x = crops.batch(config.late_batch if late else config.batch, config.late_crop if late else config.crop)
         r = torch.from_numpy(crops.rng.random(x.shape[0], np.float32))

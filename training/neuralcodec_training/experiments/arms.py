@@ -25,9 +25,6 @@ class Budget:
     batch: int = 4
     crop: int = 192
 
-    def __str__(self):
-        return f"{self.main} steps and {self.branch} for each rate, from transforms trained {self.trunk} steps; {self.batch} crops of {self.crop} x {self.crop} a step"
-
 
 @dataclass(frozen=True)
 class Arm:
@@ -75,7 +72,6 @@ ARMS = {
     "pairs-unexplained": Arm("checkerboard, pairs no context explains", **loss(CHECKERBOARD, correlation_pairs="unexplained")),
     "pairs-anchors": Arm("checkerboard, anchors only", **loss(CHECKERBOARD, correlation_pairs="anchors")),
 }
-# Learned lattices (Babai's rounding, one basis for all groups) beside scalars, for each entropy model; classical lattices; dimensions; a linear layer before scalars.
 
 
 def basis(network=None, n=8, **settings):
@@ -83,6 +79,7 @@ def basis(network=None, n=8, **settings):
 
 
 FACTORIZED = {"hyper": "none"}
+# Learned lattices (Babai's rounding, one basis for all groups) beside scalars, for each entropy model; classical lattices; dimensions; a linear layer before scalars.
 ARMS |= {
     "factorized": Arm("factorized, scalar", FACTORIZED),
     "factorized-basis": Arm("factorized, learned lattice", **basis(FACTORIZED)),

@@ -122,7 +122,8 @@ def run_arm(place, name, seed):
         rates.append({"lambda": value} | measure_branch(place, place.checkpoint(branch)))
     defaults = {f.name: f.default for f in fields(Config)}
     config = {k: v for k, v in asdict(main).items() if v != defaults[k] and k not in ("data", "out", "transforms", "steps", "lambda_min", "lambda_max")}
-    row = {"arm": name, "seed": seed, "title": arm.title, "budget": asdict(place.budget), "config": config, "main_seconds": round(saved["processor"], 1),
+    row = {"arm": name, "seed": seed, "title": arm.title, "budget": asdict(place.budget), "config": config,
+           "trunk_seconds": round(load_checkpoint(start)[1]["processor"], 1), "main_seconds": round(saved["processor"], 1),
            "photographs": len(place.photographs[0]), "versions": versions(), "rates": rates}
     with open(place.result(name, seed) + ".tmp", "w") as f:
         json.dump(row, f, indent=1)

@@ -23,9 +23,9 @@ from ..zoo.bottleneck import EntropyBottleneck
 from ..zoo.codebook import codebook
 from ..zoo.context import ALL, CONTEXTS, Parameters
 from ..zoo.hyper import HYPERS
-from ..zoo.lattice import lattice
+from ..zoo.lattice import lattice, times
 from ..zoo.layers import MaskedConv2d
-from ..zoo.linear import linear, times
+from ..zoo.linear import linear
 from ..zoo.transforms import TRANSFORMS
 from ..zoo.vbr import Levels, offset_network, with_offsets
 from .coded import Coded

@@ -44,6 +44,12 @@ def channels_of(vectors):
     return vectors.flatten(-2).permute(0, 3, 1, 2)
 
 
+def times(values, matrices):
+    """Vectors of (B, C, H, W) times the matrix of their group, (1 or their number, n, n), in binary32."""
+    with torch.autocast(values.device.type, enabled=False):
+        return channels_of((vectors(values.float(), matrices.shape[-1])[..., None, :] @ matrices)[..., 0, :])
+
+
 # Nearest points of vectors t (..., n) in the lattice's units, as integers. Ties can fall otherwise than in the library; to a decoder that is all the same.
 
 
@@ -196,9 +202,7 @@ class BasisLattice(nn.Module):
 
     def transform(self, values, matrices, channels):
         """Each vector times the matrix of its group."""
-        with torch.autocast(values.device.type, enabled=False):
-            v = vectors(values.float(), self.dimension)
-            return channels_of((v[..., None, :] @ self.of_groups(matrices, channels))[..., 0, :])
+        return times(values, self.of_groups(matrices, channels))
 
     def coordinates(self, y, channels=ALL):
         return self.transform(y, self.inverse(), channels)

@@ -10,8 +10,6 @@ import dataclasses
 import torch
 import torch.nn as nn
 
-from .lattice import channels_of, vectors
-
 KINDS = ("free", "orthogonal")
 
 
@@ -35,12 +33,6 @@ class LinearPair(nn.Module):
             return self.into[None], self.back[None]
         rotation = torch.matrix_exp(self.skew - self.skew.T)
         return rotation[None], rotation.T[None]
-
-
-def times(values, matrices):
-    """Vectors of (B, C, H, W) times the matrix of their group, (1 or their number, n, n)."""
-    with torch.autocast(values.device.type, enabled=False):
-        return channels_of((vectors(values.float(), matrices.shape[-1])[..., None, :] @ matrices)[..., 0, :])
 
 
 def linear(h):
