@@ -15,7 +15,7 @@ class Latents(NamedTuple):
     means: torch.Tensor
     scales: torch.Tensor
     normalized: torch.Tensor  # (y - mean) / scale
-    quantized: torch.Tensor  # symbol / scale
+    quantized: torch.Tensor  # the same after quantization, symbol times step / scale
     bits: torch.Tensor
 
 
@@ -25,7 +25,8 @@ def fixed_latents(model, values):
         return None
     scales, symbols = values["scales"].clamp(min=SCALE_BOUND), values["y_symbols"]
     y, means = (v * values["gain"] for v in (model.coordinates(values["y"]), values["means"]))
-    return Latents(y, means, scales, (y - means) / scales, symbols / scales, model.symbol_bits(symbols, scales))
+    step = 1.0 if model.lattice is None else model.lattice.step
+    return Latents(y, means, scales, (y - means) / scales, symbols * step / scales, model.symbol_bits(symbols, scales))
 
 
 @torch.no_grad()

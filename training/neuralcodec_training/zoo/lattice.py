@@ -120,6 +120,11 @@ class ClassicalLattice(nn.Module):
         self.dimension, self.nearest, self.integer, self.cube = self.kinds[name]  # step of the symbols, side of the cube, in units of the scale
         self.register_buffer("scale", torch.tensor([1 / self.cube]))
 
+    @property
+    def step(self):
+        """What a symbol stands for, in the units of means and scales."""
+        return self.scale * self.integer
+
     def coordinates(self, y, channels=ALL):
         return y
 
@@ -128,10 +133,10 @@ class ClassicalLattice(nn.Module):
         d = (y - means).float()
         t = vectors(d, self.dimension).detach() / self.scale
         point = channels_of(self.nearest(torch.nan_to_num(t, posinf=LIMIT, neginf=-LIMIT).clamp(-LIMIT, LIMIT)))
-        return StraightThrough.apply(d / (self.scale * self.integer), point)
+        return StraightThrough.apply(d / self.step, point)
 
     def rebuilt(self, symbols, means, channels=ALL):
-        return symbols * (self.scale * self.integer) + means
+        return symbols * self.step + means
 
     def noisy(self, y):
         """What stands for y_hat where the rate is estimated with noise: y itself, moved within a cube of the cell's volume."""
@@ -153,6 +158,8 @@ class BasisLattice(nn.Module):
     form: what the optimizer holds. "free": the matrix; "orthogonal": skew matrices, of which B is the exponential; "bounded": U diag(s) V with orthogonal U and V like that, and
     singular values s of product 1 within the bound, so that B and its inverse are well-conditioned whatever the optimizer does.
     """
+
+    step = 1.0
 
     def __init__(self, dimension, groups, search, form="free"):
         super().__init__()
