@@ -13,6 +13,7 @@ from PIL import Image
 from neuralcodec_training import evaluate
 from neuralcodec_training.calibrate import jpeg_psnr, quality_map_through, rate_at_psnr
 from neuralcodec_training.estimate import estimate_curve
+from neuralcodec_training.experiments.measure import measure_files
 from neuralcodec_training.peers import JPEG, PEERS, Peer, measure_peer
 from neuralcodec_training.pictures import psnr
 from neuralcodec_training.plots import pyplot
@@ -29,7 +30,7 @@ if command == "compare":
     print(json.dumps({{"identical": False, "psnr": psnr(load_picture(sys.argv[3]), load_picture(sys.argv[4])), "ms_ssim": None}}))
     sys.exit()
 image = Image.open(source).convert("RGB")
-image.save(target, "JPEG", quality=round(float(sys.argv[5])), optimize=True) if command == "encode" else image.save(target, "PNG")
+image.save(target, "JPEG", quality=round(float(sys.argv[5])), optimize=True) if command == "encode" else image.save(target)
 """
 
 
@@ -49,10 +50,27 @@ def test_peers_are_measured(peer):
     assert curve[0][0] < curve[-1][0] and curve[0][1] < curve[-1][1]
 
 
-def test_evaluate_reads_whole_files(tmp_path, capsys, monkeypatch):
-    command = tmp_path / "neuralcodec"
-    command.write_text(STAND_IN.format(python=sys.executable, package=str(Path(__file__).parents[1])))
-    command.chmod(command.stat().st_mode | stat.S_IXUSR)
+@pytest.fixture
+def command(tmp_path):
+    """The path of the stand-in."""
+    path = tmp_path / "neuralcodec"
+    path.write_text(STAND_IN.format(python=sys.executable, package=str(Path(__file__).parents[1])))
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return path
+
+
+def test_files_of_experiments(tmp_path, command):
+    """Bits, PSNR and processor seconds of the commands."""
+    pictures = {}
+    for i in range(2):
+        pictures[str(tmp_path / f"{i}.png")] = synthetic_picture(80, 64, i)
+        Image.fromarray(pictures[str(tmp_path / f"{i}.png")]).save(tmp_path / f"{i}.png")
+    found = measure_files(evaluate.Library(str(command), threads=1), pictures)
+    assert found["psnr"] == pytest.approx(np.mean([jpeg_psnr(i, 75) for i in pictures.values()]), abs=0.5)
+    assert 0.1 < found["bpp"] < 24 and found["encode_seconds"] > 0 and found["decode_seconds"] > 0
+
+
+def test_evaluate_reads_whole_files(tmp_path, command, capsys, monkeypatch):
     data = tmp_path / "data"
     data.mkdir()
     for i in range(2):

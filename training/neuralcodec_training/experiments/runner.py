@@ -92,8 +92,9 @@ def trunk(place, seed):
     return place.checkpoint(run)
 
 
-def versions():
-    return {"torch": torch.__version__, "numpy": np.__version__, "python": platform.python_version(), "machine": platform.machine(), "cpu_capability": torch.backends.cpu.get_cpu_capability()}
+def versions(place):
+    library = {"neuralcodec": Library(place.command).run("--version").strip()} if place.command else {}
+    return library | {"torch": torch.__version__, "numpy": np.__version__, "python": platform.python_version(), "machine": platform.machine(), "cpu_capability": torch.backends.cpu.get_cpu_capability()}
 
 
 def measure_branch(place, path):
@@ -124,7 +125,7 @@ def run_arm(place, name, seed):
     config = {k: v for k, v in asdict(main).items() if v != defaults[k] and k not in ("data", "out", "transforms", "steps", "lambda_min", "lambda_max")}
     row = {"arm": name, "seed": seed, "title": arm.title, "budget": asdict(place.budget), "config": config,
            "trunk_seconds": round(load_checkpoint(start)[1]["processor"], 1), "main_seconds": round(saved["processor"], 1),
-           "photographs": len(place.photographs[0]), "versions": versions(), "rates": rates}
+           "photographs": len(place.photographs[0]), "versions": versions(place), "rates": rates}
     with open(place.result(name, seed) + ".tmp", "w") as f:
         json.dump(row, f, indent=1)
         f.write("\n")
