@@ -13,8 +13,9 @@ from neuralcodec_training.data import Crops
 from neuralcodec_training.experiments import runner
 from neuralcodec_training.experiments.arms import ARMS, LAMBDAS, TABLES, Budget, Table
 from neuralcodec_training.experiments.measure import batches, measure_estimate
-from neuralcodec_training.experiments.report import BEGIN, END, replace_tables, table_lines
+from neuralcodec_training.experiments.report import BEGIN, END, plot_tables, replace_tables, table_lines
 from neuralcodec_training.models import TransformCoding
+from neuralcodec_training.plots import pyplot
 from neuralcodec_training.reference import pad
 from neuralcodec_training.synthetic import synthetic_picture
 from neuralcodec_training.train import build_model, take_transforms
@@ -110,7 +111,7 @@ def result(arm, seed, factor):
     return {"arm": arm, "seed": seed, "budget": {"main": 1}, "main_seconds": 60.0, "rates": rates}
 
 
-def test_report():
+def test_report(tmp_path):
     rows = [result("hyperprior", 1, 1.0), result("hyperprior", 2, 2.0), result("hyperprior-loss", 1, 0.9), result("hyperprior-loss", 2, 1.9)]
     results = {(r["arm"], r["seed"]): r for r in rows}
     lines = table_lines(TABLES["correlation"], results)
@@ -121,6 +122,8 @@ def test_report():
     made = replace_tables(page, results)
     assert "old" not in made and made.startswith("before\n") and made.endswith("after\n") and lines[3] in made
     assert replace_tables(made, results) == made
+    drawn = [str(tmp_path / f"experiment-correlation.{kind}") for kind in ("png", "svg")] if pyplot() else []
+    assert plot_tables(results, str(tmp_path)) == drawn and all(map(os.path.exists, drawn))
     rows[2]["budget"] = {"main": 2}
     with pytest.raises(ValueError, match="budgets"):
         table_lines(TABLES["correlation"], results)
