@@ -88,8 +88,8 @@ def replace_tables(text, results):
 
 
 def mean_curve(name, table, results):
-    """[(bpp, PSNR)], the mean over seeds; None without results."""
-    curves = [points(results[name, seed], table.pictures) for seed in table.seeds if (name, seed) in results]
+    """[(bpp, PSNR)], the mean over seeds; None where nothing was measured."""
+    curves = [curve for seed in table.seeds if (name, seed) in results and (curve := points(results[name, seed], table.pictures))]
     return np.mean(curves, 0).tolist() if curves else None
 
 
