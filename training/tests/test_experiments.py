@@ -118,6 +118,13 @@ def test_report(tmp_path):
     assert "| hyperprior | 2 | +0.00 (+0.00 to +0.00) |" in lines[2]
     assert "| hyperprior + correlation loss (alpha 1) | 2 | -7.50 (-10.00 to -5.00) | - | 0.0500 (0.0500 to 0.0500) | 0.0200" in lines[3]
     assert "2.5 (2.5 to 2.5) |" in lines[3] and "not run" in lines[4]
+    for row in rows[2:]:
+        for r in row["rates"]:
+            r["files_exact"] = {"bpp": 0.5 * r["kodak"]["bpp"], "psnr": r["kodak"]["psnr"]}
+    for row in rows[:2]:
+        for r in row["rates"]:
+            r["files"] = dict(r["kodak"], decode_seconds=0.5)
+    assert table_lines(TABLES["correlation"], results)[4] == "| hyperprior + correlation loss (alpha 1), closest points | 2 | - | -53.75 (-55.00 to -52.50) | | | | | |"
     page = "before\n" + BEGIN.format("correlation") + "old\n" + END.format("correlation") + "after\n"
     made = replace_tables(page, results)
     assert "old" not in made and made.startswith("before\n") and made.endswith("after\n") and lines[3] in made

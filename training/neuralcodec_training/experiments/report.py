@@ -24,9 +24,8 @@ def load_results(folder):
     return rows
 
 
-def points(result, pictures, files=False):
-    """[(bpp, PSNR)] of an arm's rates: estimated, or of whole files; None where that was not measured."""
-    where = "files" if files else pictures
+def points(result, where):
+    """[(bpp, PSNR)] of an arm's rates: estimated on the pictures "kodak" or "held_out", of whole "files" of Kodak's, or of "files_exact"; None where that was not measured."""
     return [(r[where]["bpp"], r[where]["psnr"]) for r in result["rates"]] if all(where in r for r in result["rates"]) else None
 
 
@@ -43,10 +42,10 @@ def mean_and_range(values, form):
     return text if len(values) == 1 else f"{text} ({format(min(values), form)} to {format(max(values), form)})"
 
 
-def difference(results, reference, name, seed, pictures, files=False):
-    """BD-rate in percent between two arms of one seed, None where either is missing."""
-    both = [results.get((arm, seed)) for arm in (reference, name)]
-    curves = [row and points(row, pictures, files) for row in both]
+def difference(results, reference, name, seed, where):
+    """BD-rate in percent between two arms of one seed, None where either is missing. The exact search is compared with the reference's files as they are."""
+    both = [(results.get((reference, seed)), where.removesuffix("_exact")), (results.get((name, seed)), where)]
+    curves = [row and points(row, measured) for row, measured in both]
     return bd_rate(*curves) if all(curves) else None
 
 
@@ -63,10 +62,13 @@ def table_lines(table, results):
         budgets |= {tuple(row["budget"].values()) for row in rows.values()}
         of = lambda *keys: [value(middle(row), keys) for row in rows.values()]
         centres = [found and found[len(found) // 2][len(found) // 2] for found in of(table.pictures, "map")]
-        against = lambda files: mean_and_range([difference(results, table.arms[0], name, seed, table.pictures, files) for seed in rows], "+.2f")
+        against = lambda where: mean_and_range([difference(results, table.arms[0], name, seed, where) for seed in rows], "+.2f")
+        on_kodak = table.pictures == "kodak"
         minutes = [(row["main_seconds"] + sum(r["processor_seconds"] for r in row["rates"])) / 60 for row in rows.values()]
-        lines.append(f"| {ARMS[name].title} | {len(rows)} | {against(False)} | {against(True) if table.pictures == 'kodak' else '-'} | {mean_and_range(of(table.pictures, 'correlation'), '.4f')} | "
+        lines.append(f"| {ARMS[name].title} | {len(rows)} | {against(table.pictures)} | {against('files') if on_kodak else '-'} | {mean_and_range(of(table.pictures, 'correlation'), '.4f')} | "
                      f"{mean_and_range(of(table.pictures, 'correlation_quantized'), '.4f')} | {mean_and_range(centres, '.3f')} | {mean_and_range(of('files', 'decode_seconds'), '.3f')} | {mean_and_range(minutes, '.1f')} |")
+        if on_kodak and any(points(row, "files_exact") for row in rows.values()):
+            lines.append(f"| {ARMS[name].title}, closest points | {len(rows)} | - | {against('files_exact')} | | | | | |")
     if len(budgets) > 1:
         raise ValueError(f"arms of different budgets in one table: {budgets}")
     return lines

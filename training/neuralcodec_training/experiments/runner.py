@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, fields
 import numpy as np
 import torch
 
-from ..checkpoint import load_checkpoint
+from ..checkpoint import load_checkpoint, search_with
 from ..data import load_images
 from ..library import Library
 from ..model_file import write_model
@@ -24,6 +24,8 @@ from .arms import ARMS, LAMBDAS, MIDDLE, NETWORK, TABLES, Budget
 from .measure import measure_estimate, measure_files
 
 RATE, TRANSFORM_SHARE = 1e-3, 0.2  # learning rate of entropy models, and the share of it for transforms, which start as a linear codec
+
+EXACT = 16  # dimensions up to which learned bases are measured with the closest point too, not only with Babai's
 
 
 class Interrupted(Exception):
@@ -104,11 +106,17 @@ def measure_branch(place, path):
     if place.pictures:
         found["kodak"] = measure_estimate(model, list(place.pictures.values()))
     if place.command and place.pictures and model.codebook is None:
-        with tempfile.TemporaryDirectory() as folder:
-            file = os.path.join(folder, "model.safetensors")
-            write_model(file, model, "arm")
-            found["files"] = {"model_bytes": os.path.getsize(file)} | measure_files(Library(place.command, file, threads=1), place.pictures)
+        found["files"] = measure_model(place, model)
+        if model.hyperparameters.lattice == "basis" and model.lattice.dimension <= EXACT:
+            found["files_exact"] = measure_model(place, search_with(model, "exact"))
     return found
+
+
+def measure_model(place, model):
+    with tempfile.TemporaryDirectory() as folder:
+        file = os.path.join(folder, "model.safetensors")
+        write_model(file, model, "arm")
+        return {"model_bytes": os.path.getsize(file)} | measure_files(Library(place.command, file, threads=1), place.pictures)
 
 
 def run_arm(place, name, seed):
