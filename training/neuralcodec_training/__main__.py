@@ -2,7 +2,8 @@
 """python -m neuralcodec_training COMMAND"""
 import argparse
 
-from . import calibrate, conformance_models, describe, estimate, evaluate, export, goldens, import_compressai
+from . import calibrate, conformance_models, describe, diagnose, estimate, evaluate, export, goldens, import_compressai
+from .experiments import report, runner
 from .train import load_config, train
 
 
@@ -13,7 +14,7 @@ def main():
     t.add_argument("--config", help="YAML file of settings")
     t.add_argument("settings", nargs="*", metavar="key=value", help="settings over the file's")
     t.set_defaults(run=lambda o: train(load_config(o.config, o.settings)))
-    for module in (estimate, calibrate, export, import_compressai, describe, evaluate, goldens, conformance_models):
+    for module in (estimate, calibrate, export, import_compressai, describe, diagnose, evaluate, goldens, conformance_models, runner, report):
         module.add_command(commands)
     o = parser.parse_args()
     try:

@@ -64,13 +64,20 @@ def correlation_mask(name, window=5):
     return (~left_out[name]).float()
 
 
-def correlation_loss(v, window=5, mask="point", pairs="all"):
-    """Squared norm of the masked correlation map of normalized latents."""
-    return (correlation_map(v, window, pairs) * correlation_mask(mask, window).to(v.device)).square().sum()
+def correlation_loss(v, window=5, mask="point", pairs="all", relative=False):
+    """Squared norm of the masked correlation map of normalized latents; relative: of the map over its centre, which scales that are too large do not make smaller."""
+    found = correlation_map(v, window, pairs)
+    if relative:
+        found = found / found[window // 2, window // 2].clamp(min=1e-6)
+    return (found * correlation_mask(mask, window).to(v.device)).square().sum()
+
+
+def mean_off_centre(found):
+    """Mean absolute off-centre entry of a correlation map: the figure the paper reports before and after."""
+    off_centre = correlation_mask("point", found.shape[-1]).to(found)
+    return ((found * off_centre).abs().sum() / off_centre.sum()).item()
 
 
 @torch.no_grad()
 def average_correlation(v, window=5):
-    """Mean absolute off-centre entry of the map: the figure the paper reports before and after."""
-    off_centre = correlation_mask("point", window).to(v.device)
-    return ((correlation_map(v, window) * off_centre).abs().sum() / off_centre.sum()).item()
+    return mean_off_centre(correlation_map(v, window))

@@ -8,7 +8,7 @@ import json
 import torch
 
 from .bd_rate import bd_rate
-from .checkpoint import load_checkpoint
+from .checkpoint import add_search_option, load_checkpoint, search_with
 from .peers import JPEG, measure_peer
 from .pictures import load_folder, mean_points, psnr
 from .reference import pad, to_picture
@@ -33,11 +33,13 @@ def add_command(commands):
     p.add_argument("--data", required=True, metavar="FOLDER", help="pictures (.png, .jpg); Kodak's for evaluation only")
     p.add_argument("--rates", type=lambda t: [float(v) for v in t.split(",")], metavar="R,R,...", help="rate parameters between 0 and 1 (default: those that the model names)")
     p.add_argument("--json", metavar="FILE", help="also write the points there")
+    add_search_option(p)
     p.set_defaults(run=run)
 
 
 def run(o):
     model, saved = load_checkpoint(o.checkpoint)
+    search_with(model, o.lattice_search)
     images = list(load_folder(o.data).values())
     rates = [round(65535 * r) for r in o.rates or model.rates]
     points = estimate_curve(model, images, rates)

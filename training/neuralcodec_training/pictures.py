@@ -31,5 +31,5 @@ def psnr(a, b):
 
 
 def mean_points(points):
-    """(mean bpp, mean PSNR)"""
-    return tuple(float(v) for v in np.mean(points, 0))
+    """(mean bpp, mean PSNR), or as many means as the points have numbers; None where a point has None."""
+    return tuple(None if None in column else float(np.mean(column)) for column in zip(*points))

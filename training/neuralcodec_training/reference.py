@@ -53,9 +53,12 @@ def code(model, x, rate):
 def code_fixed(model, x, rate=65535):
     """As `code`, of a transform coder: latents, integer symbols, and what a decoder makes of them. `scales` are those that choose a table, in symbol units.
 
-    Without a hyperprior there is neither z nor scales. Networks of one rate do not look at `rate`.
+    Without a hyperprior there is neither z nor scales; with codebooks there are bits, and no symbols. Networks of one rate do not look at `rate`.
     """
     y = model.analyse(x)
+    if model.hyper is None and model.codebook is not None:
+        y_hat, bits = model.codebook(y, rounded=True)
+        return {"y": y, "y_hat": y_hat, "bits": bits, "reconstruction": model.synthesise(y_hat)}
     if model.hyper is None:
         symbols = to_symbols(y - model.medians)
         return {"y": y, "y_symbols": symbols, "means": model.medians.expand_as(y), "y_hat": symbols + model.medians,
@@ -65,12 +68,14 @@ def code_fixed(model, x, rate=65535):
     z_symbols, z_hat = model.round_hyper(z, level, to_symbols)
     means, scales, y_hat = model.code_latents(y, z_hat, to_symbols, level)
     return {"y": y, "z": z, "z_symbols": z_symbols, "z_hat": z_hat, "y_symbols": model.to_symbols(y, means, level, to_symbols), "means": means,
-            "scales": scales if level is None else scales * level.gain, "y_hat": y_hat, "reconstruction": model.synthesise(y_hat)}
+            "scales": scales if level is None else scales * level.gain, "gain": torch.ones(()) if level is None else level.gain, "y_hat": y_hat, "reconstruction": model.synthesise(y_hat)}
 
 
 @torch.no_grad()
 def ideal_bits(model, values, rate=65535):
     """Bits (y, z) of `code_fixed`'s symbols under the model's probabilities, before any table rounds them."""
+    if "bits" in values:
+        return float(values["bits"].double().sum()), 0.0
     if model.hyper is None:
         return float(model.entropy_bottleneck.bits(values["y_hat"]).double().sum()), 0.0
     level = model.rate(torch.tensor([rate / 65535]))

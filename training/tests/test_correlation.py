@@ -73,3 +73,22 @@ def test_loss_reaches_transform_and_hyperprior(mask):
     plain = loss_of(Config(bf16=False), model, x, r)
     weighted = loss_of(Config(bf16=False, correlation_alpha=100.0, correlation_mask=mask), model, x, r)
     assert weighted > plain
+
+
+def test_a_relative_map_does_not_know_scales():
+    v = noise(4, (1, 4, 64, 64))
+    v = v[..., 1:] + v[..., :-1]
+    assert correlation_loss(v / 3, relative=True) == pytest.approx(correlation_loss(v, relative=True).item(), rel=1e-4)
+    assert correlation_loss(v / 3) == pytest.approx(correlation_loss(v).item() / 81, rel=1e-4)
+    assert correlation_loss(torch.zeros_like(v), relative=True) == 0
+
+
+def test_the_loss_sets_in_later():
+    torch.manual_seed(0)
+    model, x, r = PatchCheckerboard(Hyperparameters(64, 32, 16, 16, 32, 16, 1, 1, 1, 3)), torch.rand(1, 3, 128, 128), torch.rand(1)
+
+    def value(step, **settings):
+        torch.manual_seed(1)
+        return loss_of(Config(bf16=False, correlation_alpha=100.0, correlation_after=5, **settings), model, x, r, step).item()
+
+    assert value(4) == value(0) < value(5) == value(6)

@@ -62,7 +62,7 @@ def test_export_command_takes_the_averaged_weights(tiny, tmp_path):
     checkpoint, output = str(tmp_path / "checkpoint.pt"), str(tmp_path / "out.safetensors")
     torch.save({"model": tiny.state_dict(), "ema": averaged, "optimizer": {}, "step": 7, "elapsed": 60.0,
                 "config": {"architecture": tiny.architecture, "hyperparameters": tiny.metadata()}}, checkpoint)
-    options = type("Options", (), {"checkpoint": checkpoint, "output": output, "id": "nic-t", "description": "d", "quality_map": LINEAR_QUALITY_MAP, "half": None})
+    options = type("Options", (), {"checkpoint": checkpoint, "output": output, "id": "nic-t", "description": "d", "quality_map": LINEAR_QUALITY_MAP, "half": None, "lattice_search": None})
     export.run(options)
     tensors, metadata = read_model(output)
     assert metadata["id"] == "nic-t" and metadata["description"] == "d"

@@ -30,8 +30,8 @@ def rows(out):
 
 def test_a_short_run_and_its_resumption(photographs, tmp_path):
     out = str(tmp_path / "run")
-    settings = dict(data=photographs, out=out, hyperparameters=vars(HYPERPARAMETERS), batch=4, crop=64, late_crop=64, bf16=False, warmup_steps=5, report_minutes=0.02)
-    train(Config(minutes=0.05, **settings))
+    settings = dict(data=photographs, out=out, hyperparameters=vars(HYPERPARAMETERS), batch=4, crop=64, late_crop=64, bf16=False, warmup_steps=5, report_minutes=0.001)
+    train(Config(steps=20, **settings))
     first = torch.load(f"{out}/checkpoint.pt", weights_only=True)
     log = rows(out)
     assert log[0]["step"] == 0 and log[-1]["step"] == first["step"] > 0
@@ -39,7 +39,7 @@ def test_a_short_run_and_its_resumption(photographs, tmp_path):
     assert losses and all(map(math.isfinite, losses))
     bpp = lambda row: sum(point[1] for point in row["points"])
     assert bpp(log[-1]) < bpp(log[0])  # the entropy model learns first
-    train(Config(minutes=0.07, **settings))
+    train(Config(steps=30, **settings))
     second = torch.load(f"{out}/checkpoint.pt", weights_only=True)
     resumed = rows(out)[len(log):]
     assert all(row["step"] > first["step"] for row in resumed) and resumed[-1]["step"] == second["step"]
@@ -47,7 +47,7 @@ def test_a_short_run_and_its_resumption(photographs, tmp_path):
     steps = lambda saved: {int(state["step"]) for state in saved["optimizer"]["state"].values()}
     assert steps(first) == {first["step"]} and steps(second) == {second["step"]}  # the optimizer went on from where it was
     assert all(torch.isfinite(v).all() for v in second["ema"].values())
-    train(Config(minutes=0.07, **settings))  # nothing left to do
+    train(Config(steps=30, **settings))  # nothing left to do
     assert torch.load(f"{out}/checkpoint.pt", weights_only=True)["step"] == second["step"]
 
 

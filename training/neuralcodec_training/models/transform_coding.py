@@ -20,10 +20,12 @@ from ..priors import SCALE_BOUND, gaussian_bits
 from ..tables import next_scale_tables, prior_tables, published_scales
 from ..zoo import swin, tcm
 from ..zoo.bottleneck import EntropyBottleneck
+from ..zoo.codebook import codebook
 from ..zoo.context import ALL, CONTEXTS, Parameters
 from ..zoo.hyper import HYPERS
-from ..zoo.lattice import lattice
+from ..zoo.lattice import lattice, times
 from ..zoo.layers import MaskedConv2d
+from ..zoo.linear import linear
 from ..zoo.transforms import TRANSFORMS
 from ..zoo.vbr import Levels, offset_network, with_offsets
 from .coded import Coded
@@ -61,6 +63,11 @@ class Hyperparameters:
     lattice_search: str = None
     lattice_dimension: int = None  # of a new basis, 8 if None; and 1 basis, or latent_channels / lattice_dimension. Not in model files, whose tensors tell.
     lattice_groups: int = None
+    lattice_form: str = None  # of a basis in training: free, orthogonal or bounded; nothing of it is in model files
+    linear: str = None  # a linear map before rounding, and back: free or orthogonal (zoo/linear.py), which files do not have: `folded` takes it away
+    linear_dimension: int = None
+    codebook: int = None  # words of each codebook of vectors of codebook_dimension (2 if None) channels, in training only (zoo/codebook.py)
+    codebook_dimension: int = None
 
 
 def choose(table, name, what):
@@ -93,6 +100,9 @@ class TransformCoding(nn.Module):
             self.add_module(name, module)
         self.entropy_bottleneck = EntropyBottleneck(coded)
         self.lattice = lattice(h, h.slices if self.context and h.slices else [h.latent_channels])
+        self.linear = linear(h)
+        self.codebook = codebook(h)
+        self.relaxed = False  # whether the synthesis is trained with noise instead of rounding
         self.vbr = None
         if h.gain:
             if self.hyper is None:
@@ -104,7 +114,7 @@ class TransformCoding(nn.Module):
         self.stride = math.lcm(64 if self.hyper else 16, swin.side(h), tcm.side(h))
 
     def metadata(self):
-        found = {name: value for name, value in asdict(self.hyperparameters).items() if value is not None and name not in ("lattice_dimension", "lattice_groups")}
+        found = {name: value for name, value in asdict(self.hyperparameters).items() if value is not None and name not in ("lattice_dimension", "lattice_groups", "lattice_form")}
         if self.hyperparameters.lattice == "basis":
             found["lattice_search"] = self.lattice.search
         return found
@@ -117,7 +127,8 @@ class TransformCoding(nn.Module):
 
     def analyse(self, x):
         """x (B, 3, H, W) in [0, 1], sides multiples of `stride` -> y (B, M, H/16, W/16)."""
-        return self.g_a(x)
+        y = self.g_a(x)
+        return y if self.linear is None else times(y, self.linear.matrices()[0])
 
     def hyper_analyse(self, y):
         return self.h_a(y.abs() if self.hyper.magnitudes else y)
@@ -128,7 +139,7 @@ class TransformCoding(nn.Module):
 
     def synthesise(self, y_hat):
         """Rebuilt latents -> picture (B, 3, H, W), not clamped."""
-        return self.g_s(y_hat)
+        return self.g_s(y_hat if self.linear is None else times(y_hat, self.linear.matrices()[1]))
 
     @property
     def medians(self):
@@ -189,9 +200,10 @@ class TransformCoding(nn.Module):
         Training estimates the rate with uniform noise, and lets a sequential context see noisy latents; `rounded` codes step by step as an encoder does.
         """
         noisy = torch.round if rounded else (lambda v: v + torch.rand_like(v) - 0.5)
+        quantise = noisy if self.relaxed and not rounded else ste_round
         y = self.analyse(x).float()
         if self.hyper is None:
-            return self.forward_factorized(y, noisy)
+            return self.forward_factorized(y, noisy, quantise, rounded)
         rate = self.rate(r)
         gain, step = (1.0, 1.0) if rate is None else (rate.gain, rate.step)
         z = self.hyper_analyse(y).float()
@@ -199,9 +211,9 @@ class TransformCoding(nn.Module):
         z_bits = self.entropy_bottleneck.bits(noisy((z - self.medians) / step) * step + self.medians, step)
         if self.context.sequential and not rounded:
             means, scales, _ = self.parameters_of(noisy(y * gain) / gain if self.lattice is None else self.lattice.noisy(y), z_hat, rate)
-            y_hat = self.dequantise(self.to_symbols(y, means, rate, ste_round), means, scales, rate)
+            y_hat = self.dequantise(self.to_symbols(y, means, rate, quantise), means, scales, rate)
         else:
-            means, scales, y_hat = self.code_latents(y, z_hat, ste_round, rate)
+            means, scales, y_hat = self.code_latents(y, z_hat, quantise, rate)
         means, scales = means.float(), lower_bound(scales.float() * gain, SCALE_BOUND)
         if self.lattice is not None:
             d = self.coordinates(y) - means
@@ -209,11 +221,15 @@ class TransformCoding(nn.Module):
             return Coded(self.synthesise(y_hat), y_bits, z_bits, d / scales)
         return Coded(self.synthesise(y_hat), gaussian_bits(noisy((y - means) * gain), scales), z_bits, (y - means) * gain / scales)
 
-    def forward_factorized(self, y, noisy):
-        d = y - self.medians
-        y_bits = self.entropy_bottleneck.bits(noisy(d) + self.medians)
+    def forward_factorized(self, y, noisy, quantise, rounded):
+        y = self.coordinates(y)
+        if self.codebook is not None:
+            y_hat, y_bits = self.codebook(y, rounded)
+        else:
+            d = y - self.medians
+            y_hat, y_bits = self.dequantise(quantise(d), self.medians.expand_as(d), None), self.entropy_bottleneck.bits(noisy(d) + self.medians)
         deviation = y.std((0, 2, 3), keepdim=True).clamp(min=SCALE_BOUND)  # there is no scale to normalize with but the batch's
-        return Coded(self.synthesise(ste_round(d) + self.medians), y_bits, y_bits.new_zeros(y.shape[0], 1, 1, 1), (y - y.mean((0, 2, 3), keepdim=True)) / deviation)
+        return Coded(self.synthesise(y_hat), y_bits, y_bits.new_zeros(y.shape[0], 1, 1, 1), (y - y.mean((0, 2, 3), keepdim=True)) / deviation)
 
     def parameter_layers(self):
         """(layer, scales, means): the layers that give scales and means, and the latent channels of which their output holds scales, then means, as slices."""
@@ -223,12 +239,16 @@ class TransformCoding(nn.Module):
 
     def file_weights(self, complete=True):
         """Name -> tensor. Of masked convolutions the masked taps are zero; of the factorized prior the file holds tables and medians only."""
+        if self.codebook is not None:
+            raise ValueError("no model file has codebooks")
+        if self.linear is not None or self.hyper is None and self.lattice is not None:
+            raise ValueError("no model file has a linear map, or a lattice without a hyperprior: write the folded model (zoo/linear.py)")
         masked = {name + ".weight": module.masked_weight() for name, module in self.named_modules() if isinstance(module, MaskedConv2d)}
         weights = {name: masked.get(name, t) for name, t in self.state_dict().items() if not name.startswith("entropy_bottleneck.") and name != "scale_table"}
         if "vbr.steps" in weights:
             weights["vbr.steps"] = self.vbr.step_values()
-        if "lattice.basis" in weights:
-            weights["lattice.basis"] = self.lattice.rows
+        if self.hyperparameters.lattice == "basis":
+            weights = {name: t for name, t in weights.items() if not name.startswith("lattice.")} | {"lattice.basis": self.lattice.rows}
         return weights
 
     def coding_tables(self):

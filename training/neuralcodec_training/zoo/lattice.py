@@ -18,6 +18,8 @@ from ..priors import gaussian_bits
 
 ALL = slice(None)
 LIMIT = float(1 << 20)  # of |t|, as in the library
+FORMS = ("free", "orthogonal", "bounded")
+BOUND = 4.0  # singular values of bounded bases lie between it and its reciprocal
 
 
 class StraightThrough(torch.autograd.Function):
@@ -40,6 +42,12 @@ def vectors(values, n):
 def channels_of(vectors):
     """The reverse."""
     return vectors.flatten(-2).permute(0, 3, 1, 2)
+
+
+def times(values, matrices):
+    """Vectors of (B, C, H, W) times the matrix of their group, (1 or their number, n, n), in binary32."""
+    with torch.autocast(values.device.type, enabled=False):
+        return channels_of((vectors(values.float(), matrices.shape[-1])[..., None, :] @ matrices)[..., 0, :])
 
 
 # Nearest points of vectors t (..., n) in the lattice's units, as integers. Ties can fall otherwise than in the library; to a decoder that is all the same.
@@ -112,6 +120,11 @@ class ClassicalLattice(nn.Module):
         self.dimension, self.nearest, self.integer, self.cube = self.kinds[name]  # step of the symbols, side of the cube, in units of the scale
         self.register_buffer("scale", torch.tensor([1 / self.cube]))
 
+    @property
+    def step(self):
+        """What a symbol stands for, in the units of means and scales."""
+        return self.scale * self.integer
+
     def coordinates(self, y, channels=ALL):
         return y
 
@@ -120,10 +133,10 @@ class ClassicalLattice(nn.Module):
         d = (y - means).float()
         t = vectors(d, self.dimension).detach() / self.scale
         point = channels_of(self.nearest(torch.nan_to_num(t, posinf=LIMIT, neginf=-LIMIT).clamp(-LIMIT, LIMIT)))
-        return StraightThrough.apply(d / (self.scale * self.integer), point)
+        return StraightThrough.apply(d / self.step, point)
 
     def rebuilt(self, symbols, means, channels=ALL):
-        return symbols * (self.scale * self.integer) + means
+        return symbols * self.step + means
 
     def noisy(self, y):
         """What stands for y_hat where the rate is estimated with noise: y itself, moved within a cube of the cell's volume."""
@@ -141,21 +154,46 @@ class BasisLattice(nn.Module):
 
     `rows` holds the bases at a volume |det B| of 1, whatever the parameter's is: the optimizer turns and shears them. Training rounds (Babai), whatever the search is:
     only rounding has a slope with respect to B. In evaluation mode the search decides.
+
+    form: what the optimizer holds. "free": the matrix; "orthogonal": skew matrices, of which B is the exponential; "bounded": U diag(s) V with orthogonal U and V like that, and
+    singular values s of product 1 within the bound, so that B and its inverse are well-conditioned whatever the optimizer does.
     """
 
-    def __init__(self, dimension, groups, search):
+    step = 1.0
+
+    def __init__(self, dimension, groups, search, form="free"):
         super().__init__()
         if search not in ("babai", "exact"):
             raise ValueError(f"unknown lattice_search {search!r}; known: babai, exact")
-        self.dimension, self.search = dimension, search
-        self.basis = nn.Parameter(torch.eye(dimension).repeat(groups, 1, 1))
+        if form not in FORMS:
+            raise ValueError(f"unknown lattice_form {form!r}; known: {', '.join(FORMS)}")
+        self.dimension, self.search, self.form = dimension, search, form
+        if form == "free":
+            self.basis = nn.Parameter(torch.eye(dimension).repeat(groups, 1, 1))
+        else:
+            self.left = nn.Parameter(torch.zeros(groups, dimension, dimension))
+        if form == "bounded":
+            self.right = nn.Parameter(torch.zeros(groups, dimension, dimension))
+            self.spread = nn.Parameter(torch.zeros(groups, dimension))
+
+    def matrix(self):
+        """(groups, n, n), binary64, of any volume but 0."""
+        if self.form == "free":
+            return self.basis.double()
+        rotation = lambda skew: torch.matrix_exp((skew - skew.mT).double())
+        if self.form == "orthogonal":
+            return rotation(self.left)
+        share = torch.tanh(self.spread.double())
+        singular = BOUND ** ((share - share.mean(-1, keepdim=True)) / 2)
+        return rotation(self.left) * singular[:, None, :] @ rotation(self.right)
 
     @property
     def rows(self):
         """(groups, n, n), binary32, of volume 1. Bases that are within rounding of it stay as they are, so that files are read and written unchanged."""
-        factor = torch.linalg.det(self.basis.double()).abs() ** (-1 / self.dimension)
+        matrix = self.matrix()
+        factor = torch.linalg.det(matrix).abs() ** (-1 / self.dimension)
         factor = torch.where((factor - 1).abs() < 1e-6, factor - (factor - 1).detach(), factor)
-        return (self.basis.double() * factor[:, None, None]).float()
+        return (matrix * factor[:, None, None]).float()
 
     def inverse(self):
         return torch.linalg.inv(self.rows.double()).float()
@@ -171,9 +209,7 @@ class BasisLattice(nn.Module):
 
     def transform(self, values, matrices, channels):
         """Each vector times the matrix of its group."""
-        with torch.autocast(values.device.type, enabled=False):
-            v = vectors(values.float(), self.dimension)
-            return channels_of((v[..., None, :] @ self.of_groups(matrices, channels))[..., 0, :])
+        return times(values, self.of_groups(matrices, channels))
 
     def coordinates(self, y, channels=ALL):
         return self.transform(y, self.inverse(), channels)
@@ -201,13 +237,13 @@ class BasisLattice(nn.Module):
 
 def lattice(h, slices):
     """The module that hyperparameters ask for, None for scalars. `slices`: channels that are coded together."""
-    basis_only = {name: getattr(h, name) for name in ("lattice_search", "lattice_dimension", "lattice_groups") if getattr(h, name) is not None}
+    basis_only = {name: getattr(h, name) for name in ("lattice_search", "lattice_dimension", "lattice_groups", "lattice_form") if getattr(h, name) is not None}
     if h.lattice != "basis" and basis_only:
         raise ValueError(f"{', '.join(basis_only)}: of lattices that are a basis, not of {h.lattice!r}")
     if h.lattice is None:
         return None
-    if h.hyper == "none" or h.gain:
-        raise ValueError(f"the lattice {h.lattice!r} needs a hyperprior and one rate")
+    if h.gain or h.hyper == "none" and (h.lattice != "basis" or h.lattice_search == "exact"):
+        raise ValueError(f"the lattice {h.lattice!r} needs one rate, and a hyperprior unless it is a basis that is rounded with")
     if h.lattice != "basis" and h.lattice not in ClassicalLattice.kinds:
         raise ValueError(f"unknown lattice {h.lattice!r}; known: {', '.join(ClassicalLattice.kinds)}, basis")
     n = (8 if h.lattice_dimension is None else h.lattice_dimension) if h.lattice == "basis" else ClassicalLattice.kinds[h.lattice][0]
@@ -221,4 +257,4 @@ def lattice(h, slices):
     groups = h.lattice_groups or 1
     if groups not in (1, h.latent_channels // n):
         raise ValueError(f"lattice_groups must be 1 or latent_channels / lattice_dimension, {h.latent_channels // n}, not {groups}")
-    return BasisLattice(n, groups, h.lattice_search or "babai")
+    return BasisLattice(n, groups, h.lattice_search or "babai", h.lattice_form or "free")
