@@ -195,12 +195,13 @@ def test_unknown_instruction_set(command):
 
 def test_the_man_page_has_every_option(command):
     page = (REPOSITORY / "docs/man/neuralcodec.1").read_text().replace("\\-", "-")
-    for subcommand in ("encode", "decode", "info", "compare", "models", "quantize", "lattice list", "lattice info"):
+    batch, common = "Batches", "Common options"
+    shared = {"encode": [batch, common], "decode": [batch, common], "transcode": ["encode", batch, common], "compare": [common]}
+    for subcommand in ("encode", "decode", "transcode", "info", "compare", "models", "quantize", "lattice list", "lattice info"):
         usage = command.run(*subcommand.split(), "--help").stdout.decode()
-        section = re.search(rf"^\.SS {subcommand}\b.*?(?=^\.S[SH] )", page, re.MULTILINE | re.DOTALL)[0]
-        common = "" if subcommand not in ("encode", "decode", "compare") else re.search(r"^\.SS Common options.*?(?=^\.S[SH] )", page, re.MULTILINE | re.DOTALL)[0]
+        sections = [re.search(rf"^\.SS {name}\b.*?(?=^\.S[SH] )", page, re.MULTILINE | re.DOTALL)[0] for name in [subcommand, *shared.get(subcommand, [])]]
         options = set(re.findall(r"^  (?:-\w, )?(--[\w-]+)", usage, re.MULTILINE)) - {"--help", "--version"}
-        documented = set(re.findall(r"^\.BR? (?:-\w \", \" )?(--[\w-]+)", section + common, re.MULTILINE))
+        documented = set(re.findall(r"^\.BR? (?:-\w \", \" )?(--[\w-]+)", "".join(sections), re.MULTILINE))
         assert options == documented, subcommand
 
 

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+import ArgumentParser
+
+struct Transcode: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Encode or decode every picture of folders, recursively.",
+        discussion: """
+            --to nic encodes the PNG, PPM and PGM pictures, --to png or ppm decodes the .nic files; each result stands beside its source, or in the same place below \
+            --output-dir. Otherwise as 'neuralcodec encode' and 'decode' with --output-dir.
+            """)
+
+    enum Target: String, CaseIterable, ExpressibleByArgument {
+        case nic, png, ppm
+    }
+
+    @Argument(help: ArgumentHelp("Folders, files and patterns.", valueName: "path"))
+    var paths: [String]
+
+    @Option(help: ArgumentHelp("nic, png, or ppm (PGM in it if the picture is gray).", valueName: "format"))
+    var to: Target
+
+    @Option(help: ArgumentHelp("Write below this folder. (default: beside the sources)", valueName: "dir"))
+    var outputDir: String?
+
+    @OptionGroup var running: RunningOptions
+    @OptionGroup var encoding: EncodingOptions
+
+    func validate() throws {
+        guard !paths.contains("-") else { throw ValidationError("standard input cannot be part of a batch") }
+        guard to == .nic || encoding.isDefault else { throw ValidationError("--quality, --target-size and --target-psnr are for --to nic") }
+    }
+
+    func run() throws {
+        switch to {
+        case .nic: try encoding.encodeAll(paths, under: outputDir, running)
+        case .png: try encoding.shared.decodeAll(paths, to: .png, under: outputDir, running)
+        case .ppm: try encoding.shared.decodeAll(paths, to: .ppm, under: outputDir, running)
+        }
+    }
+}
