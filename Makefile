@@ -128,7 +128,7 @@ kernelcheck := .build/kernelcheck
 bench := $(products)/neuralcodec-bench
 staged_python := PYTHONPATH=$(abspath $(stage)/python)
 
-##   make bench       figures, each a table and build/bench/*.json: rate and distortion on Kodak (KODAK=folder) beside JPEG, entropy coder, speed, scaling, kernels,
+##   make bench       figures, each a table and build/bench/*.json: rate and distortion on Kodak (KODAK=folder) beside JPEG, entropy coder, speed, scaling, batches, kernels,
 ##                  quantizers (with the plots of docs/quantizers.md), published networks beside PyTorch, and their complexity
 bench: stage
 	scripts/setup --bench
@@ -143,6 +143,7 @@ bench: stage
 	$(part) constriction .venv-bench/bin/python Benchmarks/constriction_coder.py .build/rans $(stage)/bench/rans.json
 	$(part) speed $(bench) speed default $(KODAK)/*.png
 	$(part) scaling $(bench) scaling models/$(embedded_model) $(KODAK)/*.png
+	$(part) batch $(python) Benchmarks/batch.py $(KODAK)
 	$(part) kernels $(kernelcheck) --bench
 	$(part) quantizer-torch env $(staged_python) .venv-torch/bin/python Benchmarks/quantizer_torch.py
 	$(part) quantizer-times env $(staged_python) .venv-bench/bin/python Benchmarks/quantizer_times.py --plot $(stage)/bench/quantizer-times.svg
