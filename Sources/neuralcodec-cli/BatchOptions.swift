@@ -33,7 +33,7 @@ struct BatchOptions: ParsableArguments {
         all are listed at the end. The memory is that of one picture times --jobs.
         """
 
-    @Option(help: ArgumentHelp("Work on all the paths and write below this folder.", valueName: "dir"))
+    @Option(help: ArgumentHelp("Work on all the paths and write below this folder.", valueName: "dir"), completion: .directory)
     var outputDir: String?
 
     @OptionGroup var running: RunningOptions

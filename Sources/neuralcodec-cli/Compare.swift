@@ -7,10 +7,10 @@ struct Compare: ParsableCommand {
         abstract: "Measure how much two pictures differ.",
         discussion: "PSNR over all samples, in dB (infinite for equal pictures), and MS-SSIM for pictures of at least \(msSSIMSmallestSide) x \(msSSIMSmallestSide) pixels.")
 
-    @Argument(help: ArgumentHelp("PNG, PPM, PGM or .nic file; -: standard input.", valueName: "a"))
+    @Argument(help: ArgumentHelp("PNG, PPM, PGM or .nic file; -: standard input.", valueName: "a"), completion: .file())
     var first: String
 
-    @Argument(help: ArgumentHelp("Another one, of the same size; -: standard input.", valueName: "b"))
+    @Argument(help: ArgumentHelp("Another one, of the same size; -: standard input.", valueName: "b"), completion: .file())
     var second: String
 
     @Flag(help: "Print a JSON object.")

@@ -13,7 +13,7 @@ struct Decode: ParsableCommand {
             File to read and picture to write, its format by its ending (.png, .ppm, .pgm, .pnm); -: standard input, or output as PNG. With --output-dir: files, \
             folders and patterns.
             """,
-            valueName: "path"))
+            valueName: "path"), completion: .file())
     var paths: [String]
 
     @Option(help: ArgumentHelp("Format of the picture, png or ppm (PGM if it is gray), whatever its name. (default with --output-dir: png)", valueName: "format"))

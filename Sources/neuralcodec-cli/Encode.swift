@@ -7,7 +7,8 @@ struct Encode: ParsableCommand {
         abstract: "Encode PNG, PPM and PGM pictures to .nic files.",
         usage: "neuralcodec encode [<options>] <in> <out>\nneuralcodec encode [<options>] <path> ... --output-dir <dir>", discussion: BatchOptions.discussion)
 
-    @Argument(help: ArgumentHelp("Picture to read and file to write; -: standard input or output. With --output-dir: pictures, folders and patterns.", valueName: "path"))
+    @Argument(help: ArgumentHelp("Picture to read and file to write; -: standard input or output. With --output-dir: pictures, folders and patterns.", valueName: "path"),
+        completion: .file())
     var paths: [String]
 
     @OptionGroup var batch: BatchOptions

@@ -5,7 +5,7 @@ import NeuralCodec
 struct Info: ParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Say what a .nic file is, without decoding it, or what a model file is.")
 
-    @Argument(help: ArgumentHelp("File to read; -: standard input. A name that ends in .safetensors is a model's.", valueName: "file"))
+    @Argument(help: ArgumentHelp("File to read; -: standard input. A name that ends in .safetensors is a model's.", valueName: "file"), completion: .file())
     var input: String
 
     @Flag(help: "Print a JSON object.")

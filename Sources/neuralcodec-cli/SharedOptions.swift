@@ -18,7 +18,7 @@ struct Count: ExpressibleByArgument {
 
 /// Options of every subcommand that runs a model.
 struct SharedOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("Model: default, an id (see 'neuralcodec models') or the path of a .safetensors file.", valueName: "name-or-path"))
+    @Option(help: ArgumentHelp("Model: default, an id (see 'neuralcodec models') or the path of a .safetensors file.", valueName: "name-or-path"), completion: .file())
     var model: String?
 
     @Option(help: ArgumentHelp("Number of threads; 0: all cores, which the pictures of a batch share. Does not change the result.", valueName: "n"))

@@ -13,13 +13,13 @@ struct Transcode: ParsableCommand {
         case nic, png, ppm
     }
 
-    @Argument(help: ArgumentHelp("Folders, files and patterns.", valueName: "path"))
+    @Argument(help: ArgumentHelp("Folders, files and patterns.", valueName: "path"), completion: .file())
     var paths: [String]
 
     @Option(help: ArgumentHelp("nic, png, or ppm (PGM in it if the picture is gray).", valueName: "format"))
     var to: Target
 
-    @Option(help: ArgumentHelp("Write below this folder. (default: beside the sources)", valueName: "dir"))
+    @Option(help: ArgumentHelp("Write below this folder. (default: beside the sources)", valueName: "dir"), completion: .directory)
     var outputDir: String?
 
     @OptionGroup var running: RunningOptions
