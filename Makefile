@@ -30,7 +30,7 @@ swift_products := swift build -c release --scratch-path .build/products -Xswiftc
 products := .build/products/release
 swift_tests := -c release --scratch-path .build/tests -Xswiftc -enable-testing -Xswiftc -DTESTABLE
 
-.PHONY: all stage products setup install demo test test-torch test-compressai bench-compressai test-asan test-tsan test-valgrind goldens bench clean help
+.PHONY: all stage products setup install wheel deb test-packages demo test test-torch test-compressai bench-compressai test-asan test-tsan test-valgrind goldens bench clean help
 
 ##   make             build everything and stage it in build/
 all: stage
@@ -88,6 +88,22 @@ install:
 	$(call install_files,$(DESTDIR)$(PREFIX),$(PREFIX),$(LIBDIR))
 	$(call install_python,$(abspath $(DESTDIR)$(PYTHONDIR)),PKG_CONFIG_PATH=$(abspath $(DESTDIR)$(PREFIX)/$(LIBDIR)/pkgconfig) PKG_CONFIG_SYSROOT_DIR=$(DESTDIR))
 	[ -n "$(DESTDIR)" ] || ldconfig 2>/dev/null || true
+
+packages := $(stage)/packages
+
+##   make wheel       a Python wheel with the library inside, in build/packages
+wheel: stage
+	scripts/setup --packages
+	packaging/wheel $(stage) $(packages)
+
+##   make deb         Debian packages of the library, its development files, the command and the Python package, in build/packages
+deb: stage
+	scripts/setup --packages
+	packaging/deb $(packages)
+
+##   make test-packages  installs wheel and Debian packages in clean environments, without what was built, and tries them (docs/packages.md)
+test-packages: wheel deb
+	scripts/try-packages $(packages)
 
 ##   make demo        encode a photograph (PICTURE=examples/photo.png), beside JPEG at the same size
 demo: stage
