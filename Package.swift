@@ -27,7 +27,7 @@ let package = Package(
         .target(name: "CDefaultModel"),
         .target(name: "NeuralCodec", dependencies: ["CNeuralCodec", "CPlatform", "CKernels", "CPlanes", "CDefaultModel"]),
         // PNG for the command: libpng behind a few functions that do not longjmp.
-        .target(name: "CPNG", linkerSettings: [.linkedLibrary("png")]),
+        .target(name: "CPNG", dependencies: ["CZlib"], linkerSettings: [.linkedLibrary("png")]),
         .executableTarget(
             name: "neuralcodec-cli",
             dependencies: ["NeuralCodec", "CPNG", .product(name: "ArgumentParser", package: "swift-argument-parser")]),

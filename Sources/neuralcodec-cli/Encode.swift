@@ -3,7 +3,7 @@ import ArgumentParser
 import NeuralCodec
 
 struct Encode: ParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Encode a PNG, PPM or PGM picture to a .nic file.")
+    static let configuration = CommandConfiguration(abstract: "Encode a PNG, PPM, PGM or PAM picture to a .nic file.")
 
     @Argument(help: ArgumentHelp("Picture to read; -: standard input.", valueName: "in"))
     var input: String
@@ -19,6 +19,8 @@ struct Encode: ParsableCommand {
 
     @Option(help: ArgumentHelp("Smallest file that reaches this PSNR in dB.", valueName: "db"))
     var targetPSNR: Double?
+
+    @OptionGroup var keep: KeepOptions
 
     @OptionGroup var shared: SharedOptions
 
@@ -36,11 +38,10 @@ struct Encode: ParsableCommand {
 
     func run() throws {
         let name = displayName(input, standard: "standard input")
-        let picture = try readFile(input).withBytes {
-            try readPicture($0, name: name, limits: shared.limits) {
-                printError("warning: the colour profile of \(name) is not kept, its samples are taken as sRGB")
-            }
+        let loaded = try readFile(input).withBytes {
+            try readPicture($0, name: name, limits: shared.limits) { printError("warning: the \($0) of \(name) is not kept") }
         }
+        let picture = loaded.picture
 
         let model = try shared.model.map(Model.open) ?? Model.embedded()
         let progress = ProgressBar("encoding")
@@ -48,6 +49,7 @@ struct Encode: ParsableCommand {
         options.threads = shared.threads
         options.limits = shared.limits
         options.progress = progress.update
+        options.alpha = keep.alpha
         if let targetSize {
             options.target = .size(targetSize.value)
         } else if let targetPSNR {
@@ -57,7 +59,10 @@ struct Encode: ParsableCommand {
         }
         let (file, summary) = try naming(name) {
             defer { progress.clear() }
-            return try picture.withView { try encode($0, model: model, options: options) }
+            return try loaded.withMetadata { metadata in
+                options.metadata = keep.kept(metadata)
+                return try picture.withView { try encode($0, model: model, options: options) }
+            }
         }
         try file.withBytes { try writeFile(output, $0) }
 

@@ -50,11 +50,13 @@ struct SharedOptions: ParsableArguments {
     }
 
     /// Decodes with the model of --model, else with the one that the file names.
-    func decoding(_ bytes: UnsafeRawBufferPointer, name: String) throws -> Picture {
+    func decoding(_ bytes: UnsafeRawBufferPointer, name: String, adjust: (inout DecodeOptions) -> Void = { _ in }) throws -> Picture {
         let model = try self.model.map(Model.open)
         let progress = ProgressBar("decoding")
         defer { progress.clear() }
-        return try naming(name) { try decode(bytes, model: model, options: decodeOptions(progress: progress)) }
+        var options = decodeOptions(progress: progress)
+        adjust(&options)
+        return try naming(name) { try decode(bytes, model: model, options: options) }
     }
 }
 
