@@ -127,7 +127,7 @@ bool ncpng_read(ncpng_reader *reader, void *pixels, char *message) {
     if (reader->rows == NULL) png_error(reader->png, "out of memory");
     for (uint32_t y = 0; y < header->height; y++) reader->rows[y] = (png_bytep)pixels + y * row;
     png_read_image(reader->png, reader->rows);
-    png_read_end(reader->png, NULL);
+    png_read_end(reader->png, reader->info); // null would skip the chunks behind the pixels
     check_gamma(reader);
     return true;
 }

@@ -419,7 +419,7 @@ def test_header_is_as_documented(file, rgb):
     "changes",
     [
         {"width": 0}, {"height": 0}, {"width": 2**32 - 1, "height": 2**32 - 1}, {"width": 2**31}, {"width": 11},
-        {"channels": 0}, {"channels": 2}, {"channels": 4}, {"channels": 255}, {"depth": 0}, {"depth": 10}, {"depth": 16},
+        {"channels": 0}, {"channels": 2}, {"channels": 4}, {"channels": 5}, {"channels": 255}, {"depth": 0}, {"depth": 10}, {"depth": 15},
         {"coding": 1}, {"coding": 2}, {"coding": 255}, {"rate": 0}, {"rate": 65535}, {"tile_columns": 0}, {"tile_rows": 0}, {"tile_columns": 2},
         {"tile_rows": 65535}, {"tile_columns": 65535, "tile_rows": 65535}, {"model_id": b"\xff" * 8},
         {"model_id": b"../../..", "model_hash": bytes(8)}, {"model_hash": b"\xff" * 8}, {"symbols_crc": 1},
@@ -636,13 +636,17 @@ def test_nothing_leaks(rgb, file):
         neuralcodec.encode(rgb[:16, :16], model=model, progress=None)
         neuralcodec.decode(file, out=out)
         neuralcodec.read_info(file)
+        other = neuralcodec.encode(np.dstack([rgb, rgb[:, :, :1]])[:16, :16].astype(np.uint16), icc=b"profile", xmp=bytearray(b"packet"), alpha="lossless")
+        neuralcodec.decode(other)
+        neuralcodec.read_metadata(other)
         for call in (
             lambda: neuralcodec.encode(rgb[:16, :16], target_size=1),
             lambda: neuralcodec.encode(rgb[:16, :16], model=model, progress=lambda _: False),
             lambda: neuralcodec.encode(rgb[:16, :16], model=model, progress=lambda _: 1 / 0),
             lambda: neuralcodec.decode(file[:50], model=model, out=out),
             lambda: neuralcodec.decode(file, out=out[1:]),
-            lambda: neuralcodec.encode(rgb.astype(np.uint16)),
+            lambda: neuralcodec.encode(rgb.astype(np.uint16), exif=b"nonsense"),
+            lambda: neuralcodec.decode(file, bit_depth=16),
             lambda: neuralcodec.Model("nobody"),
         ):
             with pytest.raises((neuralcodec.Error, ValueError, ZeroDivisionError)):
