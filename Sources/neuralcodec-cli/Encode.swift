@@ -4,7 +4,7 @@ import NeuralCodec
 
 struct Encode: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Encode PNG, PPM and PGM pictures to .nic files.",
+        abstract: "Encode PNG, PPM, PGM and PAM pictures to .nic files.",
         usage: "neuralcodec encode [<options>] <in> <out>\nneuralcodec encode [<options>] <path> ... --output-dir <dir>", discussion: BatchOptions.discussion)
 
     @Argument(help: ArgumentHelp("Picture to read and file to write; -: standard input or output. With --output-dir: pictures, folders and patterns.", valueName: "path"),
@@ -41,6 +41,8 @@ struct EncodingOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Smallest file that reaches this PSNR in dB.", valueName: "db"))
     var targetPSNR: Double?
 
+    @OptionGroup var keep: KeepOptions
+
     @OptionGroup var shared: SharedOptions
 
     @Flag(name: .shortAndLong, help: "Say on standard error what was chosen.")
@@ -63,7 +65,7 @@ struct EncodingOptions: ParsableArguments {
     /// Encodes every picture of files and folders.
     func encodeAll(_ paths: [String], under folder: String?, _ running: RunningOptions) throws {
         let model = try model(), threads = running.threadsEach(of: shared.threads)
-        let plan = try BatchPlan(paths, endings: ["png", "ppm", "pgm", "pnm"], what: "PNG, PPM or PGM pictures", outputEnding: "nic", under: folder)
+        let plan = try BatchPlan(paths, endings: ["png", "ppm", "pgm", "pnm", "pam"], what: "PNG, PPM, PGM or PAM pictures", outputEnding: "nic", under: folder)
         try Batch(plan, running, label: "encoding", done: "encoded", verbose: verbose).run { item, progress, warn in
             try encodePicture(from: item.source, to: item.output, model: model, threads: threads, progress: progress, warn: warn)
         }
@@ -74,16 +76,14 @@ struct EncodingOptions: ParsableArguments {
         from input: String, to output: String, model: Model, threads: Int, progress: @escaping Progress, warn: (String) -> Void
     ) throws -> Outcome {
         let name = displayName(input, standard: "standard input")
-        let picture = try readFile(input).withBytes {
-            try readPicture($0, name: name, limits: shared.limits) {
-                warn("the colour profile of \(name) is not kept, its samples are taken as sRGB")
-            }
-        }
+        let loaded = try readFile(input).withBytes { try readPicture($0, name: name, limits: shared.limits) { warn("the \($0) of \(name) is not kept") } }
+        let picture = loaded.picture
 
         var options = EncodeOptions()
         options.threads = threads
         options.limits = shared.limits
         options.progress = progress
+        options.alpha = keep.alpha
         if let targetSize {
             options.target = .size(targetSize.value)
         } else if let targetPSNR {
@@ -91,7 +91,12 @@ struct EncodingOptions: ParsableArguments {
         } else if let quality {
             options.target = .quality(quality)
         }
-        let (file, summary) = try naming(name) { try picture.withView { try encode($0, model: model, options: options) } }
+        let (file, summary) = try naming(name) {
+            try loaded.withMetadata { metadata in
+                options.metadata = keep.kept(metadata)
+                return try picture.withView { try encode($0, model: model, options: options) }
+            }
+        }
         try file.withBytes { try writeFile(output, $0) }
 
         let bitsPerPixel = 8 * Double(file.count) / (Double(picture.width) * Double(picture.height))

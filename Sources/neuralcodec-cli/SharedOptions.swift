@@ -49,11 +49,14 @@ struct SharedOptions: ParsableArguments {
         return try decoding(bytes, name: name, model: model, threads: threads, progress: progress.update)
     }
 
-    func decoding(_ bytes: UnsafeRawBufferPointer, name: String, model: Model?, threads: Int, progress: @escaping Progress) throws -> Picture {
+    func decoding(
+        _ bytes: UnsafeRawBufferPointer, name: String, model: Model?, threads: Int, progress: @escaping Progress, adjust: (inout DecodeOptions) -> Void = { _ in }
+    ) throws -> Picture {
         var options = DecodeOptions()
         options.threads = threads
         options.limits = limits
         options.progress = progress
+        adjust(&options)
         return try naming(name) { try decode(bytes, model: model, options: options) }
     }
 }

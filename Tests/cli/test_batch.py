@@ -65,7 +65,7 @@ def test_files_and_patterns(tree):
     tree.run("encode", "in/one.png", "./in//one.png", "in/inner/*.PNG", "in/inner/deep er", "--output-dir", "new/out")
     assert files(tree.path("new/out")) == ["four.nic", "one.nic", "three.nic"]
     assert "no file matches" in tree.fails("encode", "in/*.jpg", "--output-dir", "other")
-    assert "no PNG, PPM or PGM pictures in new/out" in tree.fails("encode", "new/out", "--output-dir", "other")
+    assert "no PNG, PPM, PGM or PAM pictures in new/out" in tree.fails("encode", "new/out", "--output-dir", "other")
     assert not tree.path("other").exists()
 
 

@@ -32,7 +32,7 @@ printf '%s\\n' "${COMPREPLY[@]}"
     ("words", "expected"),
     [
         (["enc"], {"encode"}),
-        (["transcode", "--to", ""], {"nic", "png", "ppm"}),
+        (["transcode", "--to", ""], {"nic", "png", "ppm", "pam"}),
         (["encode", "--target-"], {"--target-size", "--target-psnr"}),
         (["lattice", "le"], {"learn"}),
         (["encode", "a.png", "b"], {"b.nic"}),

@@ -19,7 +19,7 @@ public func fuzzDecode(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
         let header = file.header
         try options.limits.check(width: header.width, height: header.height)
         // Exactly the memory of the picture, with one byte between its rows.
-        let stride = header.width * header.channels + 1
+        let stride = header.width * header.format.pixelBytes + 1
         let pixels = UnsafeMutableRawPointer.allocate(byteCount: stride * header.height - 1, alignment: 1)
         defer { pixels.deallocate() }
         try decode(file, model: model, options: options) { (pixels, stride) }
