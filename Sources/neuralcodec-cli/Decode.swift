@@ -39,10 +39,11 @@ struct Decode: ParsableCommand {
 
 extension SharedOptions {
     /// Decodes every .nic file of files and folders.
-    func decodeAll(_ paths: [String], to format: PictureFormat, under folder: String?, _ running: RunningOptions) throws {
-        let model = try self.model.map(Model.open), threads = running.threadsEach(of: threads)
+    func decodeAll(_ paths: [String], to format: PictureFormat, under folder: String?, _ running: RunningOptions, verbose: Bool = false) throws {
+        let model = try self.model.map(Model.open)
         let plan = try BatchPlan(paths, endings: ["nic"], what: ".nic files", outputEnding: format.rawValue, under: folder)
-        try Batch(plan, running, label: "decoding", done: "decoded").run { item, progress, _ in
+        let threads = running.threadsEach(of: threads, plan.items.count)
+        try Batch(plan, running, label: "decoding", done: "decoded", verbose: verbose).run { item, progress, _ in
             let picture = try readFile(item.source).withBytes {
                 try decoding($0, name: item.source, model: model, threads: threads, progress: progress)
             }

@@ -33,8 +33,8 @@ struct Transcode: ParsableCommand {
     func run() throws {
         switch to {
         case .nic: try encoding.encodeAll(paths, under: outputDir, running)
-        case .png: try encoding.shared.decodeAll(paths, to: .png, under: outputDir, running)
-        case .ppm: try encoding.shared.decodeAll(paths, to: .ppm, under: outputDir, running)
+        case .png: try encoding.shared.decodeAll(paths, to: .png, under: outputDir, running, verbose: encoding.verbose)
+        case .ppm: try encoding.shared.decodeAll(paths, to: .ppm, under: outputDir, running, verbose: encoding.verbose)
         }
     }
 }
