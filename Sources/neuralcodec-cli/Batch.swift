@@ -33,7 +33,7 @@ final class Batch: @unchecked Sendable {
     /// - Parameters:
     ///   - label: what is being done, for the progress bar
     ///   - done: what has been done to a picture, for the report
-    init(_ plan: BatchPlan, _ options: RunningOptions, label: String, done: String, verbose: Bool = false) {
+    init(_ plan: BatchPlan, _ options: RunningOptions, label: String, done: String, verbose: Bool) {
         self.plan = plan
         self.options = options
         self.done = done
@@ -45,7 +45,7 @@ final class Batch: @unchecked Sendable {
     /// Prints the report; throws if a picture failed or a signal ended the work.
     func run(_ work: @escaping Work) throws {
         let started = ContinuousClock.now
-        onThreads(min(options.jobCount, plan.items.count)) { self.workThrough(work) }
+        onThreads(options.jobCount(plan.items.count)) { self.workThrough(work) }
         bar.clear()
         let report = BatchReport(done: done, entries: entries, unreadable: plan.unreadable, passedOver: plan.passedOver, duration: ContinuousClock.now - started)
         try report.print(json: options.json)
@@ -69,7 +69,7 @@ final class Batch: @unchecked Sendable {
                     // Work that a signal ended has not failed.
                     if Interruption.signal == nil {
                         entry.state = .failed
-                        entry.error = describe(error)
+                        entry.error = describe(error, of: item)
                     }
                 }
             }
@@ -111,8 +111,10 @@ final class Batch: @unchecked Sendable {
     }
 }
 
-private func describe(_ error: Error) -> String {
-    (error as? CodecError)?.message ?? (error as? Failure)?.message ?? "\(error)"
+/// The message, which names the file.
+private func describe(_ error: Error, of item: BatchItem) -> String {
+    let message = (error as? CodecError)?.message ?? (error as? Failure)?.message ?? "\(error)"
+    return message.contains(item.source) || message.contains(item.output) ? message : "\(item.source): \(message)"
 }
 
 /// Runs `body` on this thread and on `count` - 1 others; on fewer where the system gives no more. Returns when all are done.

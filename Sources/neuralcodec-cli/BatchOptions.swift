@@ -19,10 +19,11 @@ struct RunningOptions: ParsableArguments {
         guard (0...1024).contains(jobs) else { throw ValidationError("--jobs \(jobs) is not in 0...1024") }
     }
 
-    var jobCount: Int { jobs == 0 ? Library.coreCount : jobs }
+    /// How many of so many pictures are worked on at a time.
+    func jobCount(_ pictures: Int) -> Int { min(jobs == 0 ? Library.coreCount : jobs, pictures) }
 
-    /// Threads of each picture, where --threads is `threads`: all cores together by default.
-    func threadsEach(of threads: Int) -> Int { threads == 0 ? max(Library.coreCount / jobCount, 1) : threads }
+    /// Threads of each of them, where --threads is `threads`: by default they share the cores.
+    func threadsEach(of threads: Int, _ pictures: Int) -> Int { threads == 0 ? max(Library.coreCount / max(jobCount(pictures), 1), 1) : threads }
 }
 
 /// Options of encode and decode for several files.

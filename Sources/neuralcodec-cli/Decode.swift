@@ -59,10 +59,11 @@ struct PictureDecoding {
     let bitDepth: Int?
 
     /// Decodes every .nic file of files and folders.
-    func decodeAll(_ paths: [String], to format: PictureFormat, under folder: String?, _ running: RunningOptions) throws {
-        let model = try shared.model.map(Model.open), threads = running.threadsEach(of: shared.threads)
+    func decodeAll(_ paths: [String], to format: PictureFormat, under folder: String?, _ running: RunningOptions, verbose: Bool = false) throws {
+        let model = try shared.model.map(Model.open)
         let plan = try BatchPlan(paths, endings: ["nic"], what: ".nic files", outputEnding: format.rawValue, under: folder)
-        try Batch(plan, running, label: "decoding", done: "decoded").run { item, progress, _ in
+        let threads = running.threadsEach(of: shared.threads, plan.items.count)
+        try Batch(plan, running, label: "decoding", done: "decoded", verbose: verbose).run { item, progress, _ in
             let picture = try decodePicture(from: item.source, to: item.output, format: format, model: model, threads: threads, progress: progress)
             return Outcome(
                 line: item.output, size: fileSize(item.output), members: [("width", .integer(picture.width)), ("height", .integer(picture.height))])

@@ -45,7 +45,7 @@ struct EncodingOptions: ParsableArguments {
 
     @OptionGroup var shared: SharedOptions
 
-    @Flag(name: .shortAndLong, help: "Say on standard error what was chosen.")
+    @Flag(name: .shortAndLong, help: "Say on standard error what was chosen; of a batch, for each file.")
     var verbose = false
 
     func validate() throws {
@@ -64,8 +64,9 @@ struct EncodingOptions: ParsableArguments {
 
     /// Encodes every picture of files and folders.
     func encodeAll(_ paths: [String], under folder: String?, _ running: RunningOptions) throws {
-        let model = try model(), threads = running.threadsEach(of: shared.threads)
+        let model = try model()
         let plan = try BatchPlan(paths, endings: ["png", "ppm", "pgm", "pnm", "pam"], what: "PNG, PPM, PGM or PAM pictures", outputEnding: "nic", under: folder)
+        let threads = running.threadsEach(of: shared.threads, plan.items.count)
         try Batch(plan, running, label: "encoding", done: "encoded", verbose: verbose).run { item, progress, warn in
             try encodePicture(from: item.source, to: item.output, model: model, threads: threads, progress: progress, warn: warn)
         }

@@ -36,9 +36,9 @@ struct Transcode: ParsableCommand {
         let decoding = PictureDecoding(shared: encoding.shared, keep: encoding.keep, bitDepth: depth.bitDepth)
         switch to {
         case .nic: try encoding.encodeAll(paths, under: outputDir, running)
-        case .png: try decoding.decodeAll(paths, to: .png, under: outputDir, running)
-        case .ppm: try decoding.decodeAll(paths, to: .ppm, under: outputDir, running)
-        case .pam: try decoding.decodeAll(paths, to: .pam, under: outputDir, running)
+        case .png: try decoding.decodeAll(paths, to: .png, under: outputDir, running, verbose: encoding.verbose)
+        case .ppm: try decoding.decodeAll(paths, to: .ppm, under: outputDir, running, verbose: encoding.verbose)
+        case .pam: try decoding.decodeAll(paths, to: .pam, under: outputDir, running, verbose: encoding.verbose)
         }
     }
 }

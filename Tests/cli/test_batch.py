@@ -225,6 +225,12 @@ def test_report(many):
     assert report["source_bytes"] == sum(many.path(file["source"]).stat().st_size for file in report["files"] if file["state"] == "done")
 
 
+def test_failures_name_the_file(many):
+    many.path("in/07.png").write_bytes(b"nothing")
+    report = many.run_batch("encode", "in", "--target-psnr", "140", status=1)
+    assert report["failed"] == 24 and all(file["source"] in file["error"] for file in report["files"])
+
+
 def test_verbose(many):
     lines = many.run("encode", "in", "--output-dir", "out", "-v").stderr.decode().splitlines()
     assert sorted(re.match(r"neuralcodec: out/(\d\d).nic: \d+ bytes", line)[1] for line in lines) == [f"{number:02}" for number in range(24)]
