@@ -28,6 +28,26 @@ final class PixelTypeTests: XCTestCase {
         }
     }
 
+    /// The kernels of plain colours.
+    func testEveryTypeInAPublishedNetwork() throws {
+        let network = try TinyModel.load(testBytes("conformance/zoo/mean-scale.safetensors"))
+        for format in PixelFormat.all {
+            let picture = TestPicture.sight(90, 70, format)
+            let file = try picture.encoded(network).file
+            XCTAssertFalse(try file.withUnsafeBytes { try readInfo($0).stored })
+            let decoded = try TestPicture.decoded(file, network)
+            XCTAssertEqual(decoded.format, format)
+            XCTAssertEqual(decoded.alpha, picture.alpha)
+            // The network is random, so its pictures say nothing but this: alpha has no part in the colours, and gray is coded like three equal colours.
+            XCTAssertEqual(decoded.withoutAlpha(), try TestPicture.decoded(picture.withoutAlpha().encoded(network).file, network))
+            if format.colours == 1 {
+                let values = picture.values
+                let colours = TestPicture(90, 70, bitDepth: format.bitDepth) { x, y, _ in values[(y * 90 + x) * format.channels] }
+                XCTAssertEqual(try colours.encoded(network).file.payload(), try file.payload())
+            }
+        }
+    }
+
     func testEveryTypeStored() throws {
         for format in PixelFormat.all {
             for picture in [TestPicture.sight(1, 1, format), .sight(3, 2, format), .static(40, 30, format)] {

@@ -31,10 +31,10 @@ enum AlphaPlane {
             return try samples(source, .constant)
         }
         let size = size(picture.width, picture.height, format)
-        var best = try scanlines(source, filtered: true, atMost: size - 1)
-        best = try scanlines(source, filtered: false, atMost: (best?.count ?? size) - 2) ?? best
-        if let best { return best }
-        return try samples(source, .samples)
+        let filtered = try scanlines(source, filtered: true, atMost: size - 1)
+        // Shorter than that, or nothing.
+        let plain = try scanlines(source, filtered: false, atMost: filtered.map { $0.count - 2 } ?? size - 1)
+        return try plain ?? filtered ?? samples(source, .samples)
     }
 
     private static func samples(_ source: ncl_source, _ coding: Coding) throws -> ByteBuffer {
