@@ -112,6 +112,7 @@ private func identity(_ path: String) -> String {
         defer { free(resolved) }
         return slashed(String(cString: resolved)) + name
     }
+    guard folder.count > 1 else { return path }  // the working folder was deleted
     return slashed(identity(String(folder.dropLast()))) + name
 }
 
