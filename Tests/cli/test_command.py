@@ -405,7 +405,9 @@ def test_compare_agrees_with_the_reference(command, size, channels):
 
 def test_compare_small_and_equal(command):
     command.write("a.png", scene(160, 300))
-    assert command.json("compare", "a.png", "a.png") == {"width": 300, "height": 160, "channels": 3, "identical": True, "psnr": None, "ms_ssim": None}
+    assert command.json("compare", "a.png", "a.png") == {
+        "width": 300, "height": 160, "channels": 3, "bit_depth": 8, "identical": True, "psnr": None, "alpha_identical": None, "alpha_psnr": None, "ms_ssim": None,
+    }  # fmt: skip
     text = command.run("compare", "a.png", "a.png").stdout
     assert b"infinite" in text and b"n/a" in text
 
@@ -414,5 +416,5 @@ def test_compare_different_sizes(command):
     command.write("a.png", scene(10, 12))
     command.write("b.png", scene(12, 10))
     command.write("c.png", scene(10, 12, 1))
-    assert "12 x 10 RGB and 10 x 12 RGB" in command.fails("compare", "a.png", "b.png")
-    assert "12 x 10 RGB and 12 x 10 gray" in command.fails("compare", "a.png", "c.png")
+    assert "12 x 10 RGB, 8 bits and 10 x 12 RGB, 8 bits" in command.fails("compare", "a.png", "b.png")
+    assert "12 x 10 RGB, 8 bits and 12 x 10 gray, 8 bits" in command.fails("compare", "a.png", "c.png")
