@@ -5,6 +5,8 @@ SHELL := bash
 
 PREFIX ?= /usr/local
 DESTDIR ?=
+# Where the library goes below PREFIX
+LIBDIR ?= lib
 # Where `make install` puts the Python package: a folder of PREFIX that python3 searches, if it has one.
 PYTHONDIR ?= $(shell python3 scripts/python-folder $(PREFIX))
 # Photograph of `make demo`
@@ -14,7 +16,8 @@ KODAK ?= $(or $(NEURALCODEC_KODAK),../shared/data/kodak)
 
 header := include/neuralcodec.h
 version := $(shell awk '/define NC_VERSION_/ {v = v s $$3; s = "."} END {print v}' $(header))
-soname := libneuralcodec.so.$(firstword $(subst ., ,$(version)))
+major := $(firstword $(subst ., ,$(version)))
+soname := libneuralcodec.so.$(major)
 
 # Part of the library (Sources/CDefaultModel); older models are installed beside it.
 embedded_model := nic-1.safetensors
@@ -27,7 +30,7 @@ swift_products := swift build -c release --scratch-path .build/products -Xswiftc
 products := .build/products/release
 swift_tests := -c release --scratch-path .build/tests -Xswiftc -enable-testing -Xswiftc -DTESTABLE
 
-.PHONY: all stage products setup install demo test test-torch test-compressai bench-compressai test-asan test-tsan test-valgrind goldens bench clean help
+.PHONY: all stage products setup install wheel deb test-packages demo test test-torch test-compressai bench-compressai test-asan test-tsan test-valgrind goldens bench clean help
 
 ##   make             build everything and stage it in build/
 all: stage
@@ -39,17 +42,35 @@ products: setup
 	$(swift_products) --product neuralcodec -Xlinker --version-script=exports.map -Xlinker -soname=$(soname)
 	$(swift_products) --product neuralcodec-cli
 
-# $(call install_files,FOLDER,PREFIX of the .pc file)
+# $(call install_files,FOLDER,PREFIX of the .pc file,folder of the library below both)
 define install_files
-	install -d $(1)/bin $(1)/lib/pkgconfig $(1)/include $(1)/share/man/man1 $(1)/share/neuralcodec/models
+	install -d $(1)/bin $(1)/$(3)/pkgconfig $(1)/include $(1)/share/man/man1 $(1)/share/neuralcodec/models
 	install -s -m 755 $(products)/neuralcodec-cli $(1)/bin/neuralcodec
-	install -s -m 755 $(products)/libneuralcodec.so $(1)/lib/libneuralcodec.so.$(version)
-	ln -sf libneuralcodec.so.$(version) $(1)/lib/$(soname)
-	ln -sf $(soname) $(1)/lib/libneuralcodec.so
+	install -s -m 755 $(products)/libneuralcodec.so $(1)/$(3)/libneuralcodec.so.$(version)
+	ln -sf libneuralcodec.so.$(version) $(1)/$(3)/$(soname)
+	ln -sf $(soname) $(1)/$(3)/libneuralcodec.so
 	install -m 644 $(header) $(1)/include/neuralcodec.h
-	sed -e 's|@prefix@|$(2)|' -e 's|@version@|$(version)|' pkgconfig/neuralcodec.pc.in >$(1)/lib/pkgconfig/neuralcodec.pc
+	$(call install_template,pkgconfig/neuralcodec.pc.in,$(1)/$(3)/pkgconfig,$(2),$(3))
 	install -m 644 docs/man/neuralcodec.1 $(1)/share/man/man1/neuralcodec.1
 	find models -name '*.safetensors' ! -name $(embedded_model) -exec install -m 644 -t $(1)/share/neuralcodec/models {} +
+	$(call install_for_tools,$(1),$(2),$(3))
+endef
+
+# What other tools find: CMake's package, the type of .nic files, the shells' completions
+define install_for_tools
+	install -d $(1)/$(3)/cmake/neuralcodec $(1)/share/{mime/packages,bash-completion/completions,zsh/site-functions,fish/vendor_completions.d}
+	$(call install_template,packaging/cmake/neuralcodecConfig.cmake.in,$(1)/$(3)/cmake/neuralcodec,$(2),$(3))
+	$(call install_template,packaging/cmake/neuralcodecConfigVersion.cmake.in,$(1)/$(3)/cmake/neuralcodec,$(2),$(3))
+	install -m 644 packaging/neuralcodec.xml $(1)/share/mime/packages/neuralcodec.xml
+	$(products)/neuralcodec-cli --generate-completion-script bash >$(1)/share/bash-completion/completions/neuralcodec
+	$(products)/neuralcodec-cli --generate-completion-script zsh >$(1)/share/zsh/site-functions/_neuralcodec
+	$(products)/neuralcodec-cli --generate-completion-script fish >$(1)/share/fish/vendor_completions.d/neuralcodec.fish
+endef
+
+# $(call install_template,FILE.in,FOLDER,PREFIX,folder of the library below it)
+define install_template
+	sed -e 's|@prefix@|$(3)|' -e 's|@libdir@|$(4)|' -e 's|@to_prefix@|$(shell realpath -ms --relative-to=/$(4)/cmake/neuralcodec /)|' -e 's|@version@|$(version)|' \
+		-e 's|@major@|$(major)|' -e 's|@soname@|$(soname)|' $(1) >$(2)/$(notdir $(basename $(1)))
 endef
 
 # $(call install_python,FOLDER,environment of pkg-config)
@@ -58,15 +79,31 @@ define install_python
 endef
 
 stage: products
-	$(call install_files,$(stage),$${pcfiledir}/../..)
+	$(call install_files,$(stage),$${pcfiledir}/../..,lib)
 	$(call install_python,$(abspath $(stage)/python),PKG_CONFIG_PATH=$(abspath $(stage)/lib/pkgconfig))
 
-##   make install     install what make has built under PREFIX=/usr/local; DESTDIR= is put before it; PYTHONDIR= takes the Python package
+##   make install     install what make has built under PREFIX=/usr/local; DESTDIR= is put before it; LIBDIR=lib takes the library, PYTHONDIR= the Python package
 install:
 	@[ -e $(stage)/lib/libneuralcodec.so ] || { echo "make install: run make first" >&2; exit 1; }
-	$(call install_files,$(DESTDIR)$(PREFIX),$(PREFIX))
-	$(call install_python,$(abspath $(DESTDIR)$(PYTHONDIR)),PKG_CONFIG_PATH=$(abspath $(DESTDIR)$(PREFIX)/lib/pkgconfig) PKG_CONFIG_SYSROOT_DIR=$(DESTDIR))
+	$(call install_files,$(DESTDIR)$(PREFIX),$(PREFIX),$(LIBDIR))
+	$(call install_python,$(abspath $(DESTDIR)$(PYTHONDIR)),PKG_CONFIG_PATH=$(abspath $(DESTDIR)$(PREFIX)/$(LIBDIR)/pkgconfig) PKG_CONFIG_SYSROOT_DIR=$(DESTDIR))
 	[ -n "$(DESTDIR)" ] || ldconfig 2>/dev/null || true
+
+packages := $(stage)/packages
+
+##   make wheel       a Python wheel with the library inside, in build/packages
+wheel: stage
+	scripts/setup --packages
+	packaging/wheel $(stage) $(packages)
+
+##   make deb         Debian packages of the library, its development files, the command and the Python package, in build/packages
+deb: stage
+	scripts/setup --packages
+	packaging/deb $(packages)
+
+##   make test-packages  installs wheel and Debian packages in clean environments, without what was built, and tries them (docs/packages.md)
+test-packages: wheel deb
+	scripts/try-packages $(packages)
 
 ##   make demo        encode a photograph (PICTURE=examples/photo.png), beside JPEG at the same size
 demo: stage
@@ -128,7 +165,7 @@ kernelcheck := .build/kernelcheck
 bench := $(products)/neuralcodec-bench
 staged_python := PYTHONPATH=$(abspath $(stage)/python)
 
-##   make bench       figures, each a table and build/bench/*.json: rate and distortion on Kodak (KODAK=folder) beside JPEG, entropy coder, speed, scaling, kernels,
+##   make bench       figures, each a table and build/bench/*.json: rate and distortion on Kodak (KODAK=folder) beside JPEG, entropy coder, speed, scaling, batches, kernels,
 ##                  quantizers (with the plots of docs/quantizers.md), published networks beside PyTorch, and their complexity
 bench: stage
 	scripts/setup --bench
@@ -143,6 +180,7 @@ bench: stage
 	$(part) constriction .venv-bench/bin/python Benchmarks/constriction_coder.py .build/rans $(stage)/bench/rans.json
 	$(part) speed $(bench) speed default $(KODAK)/*.png
 	$(part) scaling $(bench) scaling models/$(embedded_model) $(KODAK)/*.png
+	$(part) batch $(python) Benchmarks/batch.py $(KODAK)
 	$(part) kernels $(kernelcheck) --bench
 	$(part) quantizer-torch env $(staged_python) .venv-torch/bin/python Benchmarks/quantizer_torch.py
 	$(part) quantizer-times env $(staged_python) .venv-bench/bin/python Benchmarks/quantizer_times.py --plot $(stage)/bench/quantizer-times.svg

@@ -18,11 +18,16 @@ let package = Package(
         .target(name: "CPlatform"),
         // Every floating-point operation of the coding path: portable C and its SIMD twins.
         .target(name: "CKernels"),
+        // zlib, unchanged, of which deflate and inflate are used. The definitions are those of its header for others, CZlib.h.
+        .target(
+            name: "CZlib", exclude: ["zlib/LICENSE", "zlib/SHA256SUMS"], cSettings: [.define("Z_SOLO"), .define("Z_PREFIX"), .define("NO_GZIP")]),
+        // What is kept without loss: the alpha channel and stored colours.
+        .target(name: "CPlanes", dependencies: ["CPlatform", "CZlib"]),
         // The default model as a byte array.
         .target(name: "CDefaultModel"),
-        .target(name: "NeuralCodec", dependencies: ["CNeuralCodec", "CPlatform", "CKernels", "CDefaultModel"]),
+        .target(name: "NeuralCodec", dependencies: ["CNeuralCodec", "CPlatform", "CKernels", "CPlanes", "CDefaultModel"]),
         // PNG for the command: libpng behind a few functions that do not longjmp.
-        .target(name: "CPNG", linkerSettings: [.linkedLibrary("png")]),
+        .target(name: "CPNG", dependencies: ["CZlib"], linkerSettings: [.linkedLibrary("png")]),
         .executableTarget(
             name: "neuralcodec-cli",
             dependencies: ["NeuralCodec", "CPNG", .product(name: "ArgumentParser", package: "swift-argument-parser")]),

@@ -18,8 +18,10 @@
  *    calls at once. The library keeps no threads between calls, so it works in a fork()ed child.
  *  - Determinism: the same input, model and options give the same bytes, and the same file the same pixels, on every machine, with any thread
  *    count, and whatever floating-point mode the caller has set (it is saved and restored).
- *  - Structures begin with their size: set it with the init function (or to sizeof). Members are only ever added at the end; an unknown size is
- *    NC_INVALID_ARGUMENT. nc_image is fixed and has none.
+ *  - Structures begin with their size: set it with the init function (or to sizeof). Members are only ever added at the end, and their default is
+ *    zero. The size that a structure had in an earlier version stays valid: its missing members have their defaults, or are not filled. Any other
+ *    size is NC_INVALID_ARGUMENT. An init function fills the structure of the library that runs, so that one must not be newer than the header by
+ *    more than the patch number. nc_image is fixed and has no size.
  */
 #ifndef NEURALCODEC_H
 #define NEURALCODEC_H
@@ -51,7 +53,7 @@ typedef enum nc_status {
     NC_LIMIT_EXCEEDED = 3,     /* more pixels or working memory than the options allow; the message gives the number needed */
     NC_CANCELLED = 4,          /* the progress callback asked to stop */
     NC_BAD_STREAM = 5,         /* not a .nic file, or damaged, or truncated */
-    NC_UNSUPPORTED = 6,        /* valid, but of a kind this version does not handle (alpha, 16 bit, a newer format) */
+    NC_UNSUPPORTED = 6,        /* valid, but of a kind this version does not handle (a newer format) */
     NC_MODEL_NOT_FOUND = 7,    /* the model named by the file or the caller is not here, or the one given is not the one the file needs */
     NC_BAD_MODEL = 8,          /* the model file is damaged or of an unknown architecture */
     NC_TARGET_UNREACHABLE = 9, /* no quality meets the target size or PSNR; the message and nc_encode_result give the nearest that can be had */
@@ -124,13 +126,35 @@ void nc_model_close(nc_model **model);
 
 /* ---- Pictures ------------------------------------------------------------------------------------------------------------------------ */
 
-/* 8-bit pixels, rows from top to bottom, channels interleaved. */
+/* Pixels, rows from top to bottom, channels interleaved. A sample is a byte, or, with 16 bits (nc_encode_options.bit_depth), a uint16_t in the machine's byte
+ * order, which need not be aligned; 0 is black or transparent, 255 or 65535 is white or opaque. Colours are coded as they are given: they are sRGB unless the
+ * metadata has an ICC profile, which the library keeps and does not apply. */
 typedef struct nc_image {
     const void *pixels;
     size_t width, height;   /* 1 or more */
-    size_t channels;        /* 1: gray, 3: RGB (sRGB assumed); 2 and 4 (alpha) are NC_UNSUPPORTED */
-    size_t stride;          /* bytes from one row to the next; 0: width * channels */
+    size_t channels;        /* 1: gray, 2: gray and alpha, 3: RGB, 4: RGB and alpha. Alpha is straight, not multiplied into the colours */
+    size_t stride;          /* bytes from one row to the next; 0: without gaps */
 } nc_image;
+
+/* What becomes of the alpha channel of a picture that has one. */
+typedef enum nc_alpha {
+    NC_ALPHA_LOSSLESS = 0,  /* kept without loss, beside the colours, whatever their quality */
+    NC_ALPHA_NONE = 1       /* left out: 2 channels become 1, 4 become 3; the colours stay as they are */
+} nc_alpha;
+
+/* Bytes that each member of nc_metadata may have at most: 16 MiB. */
+#define NC_METADATA_LIMIT ((size_t)1 << 24)
+
+/* What a file holds beside its pixels, kept byte for byte and not interpreted. A size of 0: not there; then the pointer is not read. */
+typedef struct nc_metadata {
+    size_t struct_size;
+    const void *icc;        /* ICC colour profile */
+    size_t icc_size;
+    const void *exif;       /* Exif from its TIFF header on, which is "II*\0" or "MM\0*"; without the "Exif\0\0" that stands before it in JPEG files */
+    size_t exif_size;
+    const void *xmp;        /* XMP packet: XML in UTF-8 */
+    size_t xmp_size;
+} nc_metadata;
 
 /* Called on the calling thread only, with the fraction done (0...1, never falling). A non-zero return cancels: the call ends with NC_CANCELLED.
  * It runs in the library's floating-point mode (round to nearest, nothing flushed to zero), not the caller's. */
@@ -149,18 +173,23 @@ typedef struct nc_encode_options {
     size_t struct_size;
     double quality;         /* 0 (smallest) ... 100 (best), continuous; negative: not set */
     size_t target_size;     /* bytes of the whole file, never exceeded; 0: not set */
-    double target_psnr;     /* dB over all samples, up to 200: the smallest file of the model that reaches it; 0: not set */
+    double target_psnr;     /* dB over all colour samples, up to 200: the smallest file of the model that reaches it; 0: not set. The peak is 255, or 65535 for
+                             * 16 bits */
     uint32_t threads;       /* 0: all cores. Does not change the bytes. At most 1024 */
     nc_limits limits;
     nc_progress progress;   /* may be null */
     void *progress_user;
+    nc_alpha alpha;         /* default NC_ALPHA_LOSSLESS; no matter to pictures without alpha */
+    uint32_t bit_depth;     /* of the image's samples: 8, 16; 0 (default): 8. The file keeps it */
+    const nc_metadata *metadata; /* goes into the file and counts in target_size; may be null. Larger than NC_METADATA_LIMIT: NC_LIMIT_EXCEEDED; Exif that does
+                             * not begin with a TIFF header: NC_INVALID_ARGUMENT */
 } nc_encode_options;
 
 /* What the encoder chose. */
 typedef struct nc_encode_result {
     size_t struct_size;
     double quality;         /* the quality used; for NC_TARGET_UNREACHABLE the nearest one */
-    size_t size;            /* bytes of the file; for an unreachable target size the smallest size possible */
+    size_t size;            /* bytes of the file; for an unreachable target size the smallest size possible with this alpha and metadata */
     double psnr;            /* dB, only with target_psnr, else NaN; for an unreachable target PSNR the highest possible; infinite when lossless */
 } nc_encode_result;
 
@@ -180,33 +209,47 @@ typedef struct nc_decode_options {
     nc_limits limits;
     nc_progress progress;   /* may be null */
     void *progress_user;
+    nc_alpha alpha;         /* default NC_ALPHA_LOSSLESS: the pixels have the file's channels. NC_ALPHA_NONE: they have no alpha */
+    uint32_t bit_depth;     /* of the pixels: 0 (default): the file's; 8: 16-bit samples are scaled to 8 bits and rounded; 16: a file of 8 bits is NC_UNSUPPORTED */
 } nc_decode_options;
 
 /* What a file says of itself. */
 typedef struct nc_info {
     size_t struct_size;
-    size_t width, height, channels, bit_depth;
+    size_t width, height;
+    size_t channels;              /* 1: gray, 2: gray and alpha, 3: RGB, 4: RGB and alpha */
+    size_t bit_depth;             /* of a sample: 8 or 16 */
     char model_id[9];             /* zero-terminated; "" when the file needs no model */
     uint8_t model_hash[8];        /* prefix of nc_model_info.hash */
     uint16_t rate_parameter;      /* 0...65535, the model's rate axis */
-    int stored;                   /* 1: the pixels are stored without loss and no model is needed */
+    int stored;                   /* 1: the colours are stored without loss and no model is needed */
     uint32_t format_version, arithmetic_version;
-    size_t payload_size;          /* bytes of entropy-coded (or stored) data */
+    size_t payload_size;          /* bytes of entropy-coded (or stored) colours */
+    int alpha;                    /* 1: there is an alpha channel, the last of 2 or 4 */
+    uint32_t orientation;         /* 1...8 as Exif numbers them, 1 being upright; 1 where the file does not say. Pixels are never turned by the library: to show
+                                   * them upright is up to the caller */
+    size_t alpha_size;            /* bytes of the coded alpha channel */
+    size_t icc_size, exif_size, xmp_size;  /* bytes of the metadata; 0: not there */
 } nc_info;
 
 /* Sets every member to its default. */
 void nc_decode_options_init(nc_decode_options *options);
 
-/* Reads the header without decoding; the file's checksums over it are verified. info->struct_size must be set. */
+/* Reads the header without decoding; all checksums of the file are verified. info->struct_size must be set. */
 NC_MUST_USE nc_status nc_read_info(const void *data, size_t size, nc_info *info);
 
-/* Decodes into new memory: *pixels receives width * height * channels bytes, rows without gaps, to be freed with nc_free; *info (may be null,
- * struct_size set) the dimensions. model null: the model the file names, looked for in the library, then as nc_model_open does. */
+/* Finds the metadata without decoding; all checksums of the file are verified. The pointers of *metadata, whose struct_size the caller has set, lead into `data`
+ * and are valid as long as that is; they are null for what is not there. Nothing is allocated. */
+NC_MUST_USE nc_status nc_read_metadata(const void *data, size_t size, nc_metadata *metadata);
+
+/* Decodes into new memory: *pixels receives width * height * channels samples of 1 or 2 bytes (as in nc_image), rows without gaps, to be freed with nc_free and
+ * aligned for them. *info (may be null, struct_size set) receives what nc_read_info says, with channels, alpha and bit_depth as the pixels have them, where the
+ * options ask for others than the file's. model null: the model the file names, looked for in the library, then as nc_model_open does. */
 NC_MUST_USE nc_status nc_decode(const nc_model *model, const void *data, size_t size, const nc_decode_options *options,
                                 uint8_t **pixels, nc_info *info);
 
-/* Decodes into the caller's buffer of buffer_size bytes with rows `stride` bytes apart (0: width * channels). On an error after decoding has
- * begun the buffer's contents are undefined; bytes between rows are never touched. */
+/* Decodes into the caller's buffer of buffer_size bytes with rows `stride` bytes apart (0: without gaps). It need not be aligned for samples of 16 bits. On an
+ * error after decoding has begun the buffer's contents are undefined; bytes between rows are never touched. */
 NC_MUST_USE nc_status nc_decode_into(const nc_model *model, const void *data, size_t size, const nc_decode_options *options,
                                      void *buffer, size_t buffer_size, size_t stride);
 

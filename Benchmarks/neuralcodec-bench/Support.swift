@@ -16,7 +16,7 @@ func readPNG(_ path: String) throws -> Picture {
     let text = { String(decoding: message.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self) }
     guard let reader = ncpng_open(file.bytes.baseAddress, file.count, &header, &message) else { throw CodecError(.badStream, "\(path): \(text())") }
     defer { ncpng_close(reader) }
-    let picture = try Picture(width: Int(header.width), height: Int(header.height), channels: Int(header.channels))
+    let picture = try Picture(width: Int(header.width), height: Int(header.height), channels: Int(header.channels), bitDepth: Int(header.bit_depth))
     guard ncpng_read(reader, picture.buffer.bytes.baseAddress, &message) else { throw CodecError(.badStream, "\(path): \(text())") }
     return picture
 }

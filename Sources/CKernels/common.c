@@ -105,3 +105,15 @@ uint64_t nck_squared_error(const uint8_t *a, const uint8_t *b, size_t count) {
     }
     return total;
 }
+
+uint64_t nck_squared_error_16(const uint8_t *a, const uint8_t *b, size_t count) {
+    uint64_t total = 0;
+    for (size_t i = 0; i < count; i++, a += 2, b += 2) {
+        uint16_t v, w;
+        memcpy(&v, a, 2);
+        memcpy(&w, b, 2);
+        const int64_t d = (int64_t)v - (int64_t)w;
+        total += (uint64_t)(d * d);
+    }
+    return total;
+}

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "CPNG.h"
+#include "chunks.h"
 
 #include <png.h>
 #include <setjmp.h>
@@ -16,6 +17,11 @@ static void on_warning(png_structp png, png_const_charp text) {
     (void)png, (void)text;
 }
 
+// libpng works with samples in the order of the file.
+static void in_machine_order(png_structp png, int bit_depth) {
+    if (bit_depth == 16 && (union { uint16_t number; uint8_t first; }){1}.first == 1) png_set_swap(png);
+}
+
 // ---- Reading
 
 struct ncpng_reader {
@@ -25,6 +31,8 @@ struct ncpng_reader {
     const uint8_t *next;
     size_t left;
     png_bytepp rows;
+    ncpng_metadata metadata;
+    const char *lost;
 };
 
 static void on_read(png_structp png, png_bytep out, size_t count) {
@@ -33,6 +41,37 @@ static void on_read(png_structp png, png_bytep out, size_t count) {
     memcpy(out, reader->next, count);
     reader->next += count;
     reader->left -= count;
+}
+
+// The chunks of metadata come here as they are: libpng would drop a profile that does not fit its idea of the picture. The first of a kind counts.
+static int on_chunk(png_structp png, png_unknown_chunkp chunk) {
+    ncpng_reader *reader = png_get_user_chunk_ptr(png);
+    ncpng_metadata *found = &reader->metadata;
+    enum ncpng_found result = NCPNG_NOTHING;
+    const char *name = "";
+    if (memcmp(chunk->name, "cICP", 4) == 0) {
+        reader->lost = "colour space (cICP)";
+    } else if (memcmp(chunk->name, "iCCP", 4) == 0 && !found->icc) {
+        result = ncpng_profile(chunk->data, chunk->size, &found->icc, &found->icc_size);
+        name = "ICC profile";
+    } else if (memcmp(chunk->name, "eXIf", 4) == 0 && !found->exif) {
+        result = ncpng_exif(chunk->data, chunk->size, &found->exif, &found->exif_size);
+        name = "Exif";
+    } else if (memcmp(chunk->name, "iTXt", 4) == 0 && !found->xmp) {
+        result = ncpng_xmp(chunk->data, chunk->size, &found->xmp, &found->xmp_size);
+        name = "XMP";
+    }
+    if (result == NCPNG_OUT_OF_MEMORY) png_error(png, "out of memory");
+    if (result == NCPNG_DAMAGED) reader->lost = name;
+    return 1;
+}
+
+// A gamma that is neither that of sRGB, give or take, nor made void by a better description.
+static void check_gamma(ncpng_reader *reader) {
+    int intent;
+    png_fixed_point gamma;
+    if (reader->lost || reader->metadata.icc || png_get_sRGB(reader->png, reader->info, &intent)) return;
+    if (png_get_gAMA_fixed(reader->png, reader->info, &gamma) && (gamma < 43000 || gamma > 48000)) reader->lost = "gamma";
 }
 
 ncpng_reader *ncpng_open(const void *data, size_t size, ncpng_header *header, char *message) {
@@ -50,18 +89,19 @@ ncpng_reader *ncpng_open(const void *data, size_t size, ncpng_header *header, ch
     }
     // The caller limits the number of pixels; libpng's own limit on each side would refuse long strips.
     png_set_user_limits(reader->png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
+    png_set_chunk_malloc_max(reader->png, NCPNG_LARGEST_METADATA + 65536);
+    png_set_keep_unknown_chunks(reader->png, PNG_HANDLE_CHUNK_ALWAYS, (png_const_bytep)"iCCP\0eXIf\0iTXt\0cICP\0", 4);
+    png_set_read_user_chunk_fn(reader->png, reader, on_chunk);
     png_set_read_fn(reader->png, reader, on_read);
     png_read_info(reader->png, reader->info);
 
-    int colour_type = png_get_color_type(reader->png, reader->info);
+    const int colour_type = png_get_color_type(reader->png, reader->info), depth = png_get_bit_depth(reader->png, reader->info);
+    const bool alpha = (colour_type & PNG_COLOR_MASK_ALPHA) || png_get_valid(reader->png, reader->info, PNG_INFO_tRNS);
     reader->header = (ncpng_header){
         .width = png_get_image_width(reader->png, reader->info),
         .height = png_get_image_height(reader->png, reader->info),
-        .channels = (colour_type & PNG_COLOR_MASK_COLOR) ? 3 : 1,
-        .bit_depth = png_get_bit_depth(reader->png, reader->info),
-        .alpha = (colour_type & PNG_COLOR_MASK_ALPHA) != 0,
-        .transparency = png_get_valid(reader->png, reader->info, PNG_INFO_tRNS) != 0,
-        .colour_profile = png_get_valid(reader->png, reader->info, PNG_INFO_iCCP) != 0,
+        .channels = ((colour_type & PNG_COLOR_MASK_COLOR) ? 3 : 1) + alpha,
+        .bit_depth = depth == 16 ? 16 : 8,
     };
     *header = reader->header;
     return reader;
@@ -75,25 +115,34 @@ out_of_memory:
 bool ncpng_read(ncpng_reader *reader, void *pixels, char *message) {
     png_set_error_fn(reader->png, message, on_error, on_warning);
     if (setjmp(png_jmpbuf(reader->png))) return false;
-    png_set_palette_to_rgb(reader->png);
-    png_set_expand_gray_1_2_4_to_8(reader->png);
+    const ncpng_header *header = &reader->header;
+    png_set_expand(reader->png);
+    in_machine_order(reader->png, header->bit_depth);
     png_set_interlace_handling(reader->png);
     png_read_update_info(reader->png, reader->info);
 
-    size_t row = (size_t)reader->header.width * (size_t)reader->header.channels;
+    const size_t row = (size_t)header->width * (size_t)(header->channels * header->bit_depth / 8);
     if (png_get_rowbytes(reader->png, reader->info) != row) png_error(reader->png, "the picture is of a kind this reader does not expand");
-    reader->rows = malloc(reader->header.height * sizeof *reader->rows);
+    reader->rows = malloc(header->height * sizeof *reader->rows);
     if (reader->rows == NULL) png_error(reader->png, "out of memory");
-    for (uint32_t y = 0; y < reader->header.height; y++) reader->rows[y] = (png_bytep)pixels + y * row;
+    for (uint32_t y = 0; y < header->height; y++) reader->rows[y] = (png_bytep)pixels + y * row;
     png_read_image(reader->png, reader->rows);
-    png_read_end(reader->png, NULL);
+    png_read_end(reader->png, reader->info); // null would skip the chunks behind the pixels
+    check_gamma(reader);
     return true;
 }
+
+ncpng_metadata ncpng_get_metadata(const ncpng_reader *reader) { return reader->metadata; }
+
+const char *ncpng_lost(const ncpng_reader *reader) { return reader->lost; }
 
 void ncpng_close(ncpng_reader *reader) {
     if (reader == NULL) return;
     png_destroy_read_struct(&reader->png, &reader->info, NULL);
     free(reader->rows);
+    free(reader->metadata.icc);
+    free(reader->metadata.exif);
+    free(reader->metadata.xmp);
     free(reader);
 }
 
@@ -121,26 +170,41 @@ static void on_flush(png_structp png) {
     (void)png;
 }
 
+static void write_chunk(png_structp png, const char *name, struct ncpng_payload payload) {
+    if (payload.size) png_write_chunk(png, (png_const_bytep)name, payload.bytes, payload.size);
+}
+
 // Apart from ncpng_write, so that no local variable changes between setjmp and longjmp.
-static bool write_into(struct sink *sink, png_structp png, png_infop info, const void *pixels, uint32_t width, uint32_t height, int channels) {
+static bool write_into(struct sink *sink, png_structp png, png_infop info, const void *pixels, const ncpng_header *header, const struct ncpng_payload *payloads) {
+    static const int colour_types[] = {PNG_COLOR_TYPE_GRAY, PNG_COLOR_TYPE_GRAY_ALPHA, PNG_COLOR_TYPE_RGB, PNG_COLOR_TYPE_RGB_ALPHA};
+    const size_t row = (size_t)header->width * (size_t)(header->channels * header->bit_depth / 8);
     if (setjmp(png_jmpbuf(png))) return false;
     png_set_user_limits(png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
     png_set_write_fn(png, sink, on_write, on_flush);
-    png_set_IHDR(png, info, width, height, 8, channels == 1 ? PNG_COLOR_TYPE_GRAY : PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE,
-                 PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+    png_set_IHDR(png, info, header->width, header->height, header->bit_depth, colour_types[header->channels - 1], PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT,
+                 PNG_FILTER_TYPE_DEFAULT);
     png_write_info(png, info);
-    for (uint32_t y = 0; y < height; y++) png_write_row(png, (png_const_bytep)pixels + (size_t)y * width * (size_t)channels);
+    write_chunk(png, "iCCP", payloads[0]);
+    write_chunk(png, "eXIf", payloads[1]);
+    write_chunk(png, "iTXt", payloads[2]);
+    in_machine_order(png, header->bit_depth);
+    for (uint32_t y = 0; y < header->height; y++) png_write_row(png, (png_const_bytep)pixels + y * row);
     png_write_end(png, info);
     return true;
 }
 
-bool ncpng_write(const void *pixels, uint32_t width, uint32_t height, int channels, uint8_t **data, size_t *size, char *message) {
+bool ncpng_write(const void *pixels, const ncpng_header *header, const ncpng_metadata *metadata, uint8_t **data, size_t *size, char *message) {
     struct sink sink = {0};
     snprintf(message, NCPNG_MESSAGE_SIZE, "out of memory");
+    const struct ncpng_payload payloads[] = {
+        ncpng_profile_payload(metadata->icc, metadata->icc_size), {metadata->exif, metadata->exif_size}, ncpng_xmp_payload(metadata->xmp, metadata->xmp_size)};
     png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, message, on_error, on_warning);
     png_infop info = png == NULL ? NULL : png_create_info_struct(png);
-    bool written = info != NULL && write_into(&sink, png, info, pixels, width, height, channels);
+    const bool made = (payloads[0].bytes || !metadata->icc_size) && (payloads[2].bytes || !metadata->xmp_size);
+    const bool written = made && info != NULL && write_into(&sink, png, info, pixels, header, payloads);
     png_destroy_write_struct(&png, &info);
+    free(payloads[0].bytes);
+    free(payloads[2].bytes);
     if (!written) {
         free(sink.data);
         return false;

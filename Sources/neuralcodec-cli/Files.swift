@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Glibc
 import NeuralCodec
+import Synchronization
 
 /// How messages name a file argument, where "-" is a standard stream.
 func displayName(_ path: String, standard: String) -> String {
@@ -66,22 +67,37 @@ func writeFile(_ path: String, _ bytes: UnsafeRawBufferPointer) throws {
         }
     }
 
-    let folder = target.lastIndex(of: "/").map { target[...$0] } ?? ""
-    var temporary = Array((folder + ".neuralcodec-XXXXXX").utf8CString)
-    let descriptor = mkstemp(&temporary)
-    guard descriptor >= 0 else { throw Failure("cannot write \(path)", errno: errno) }
+    let (descriptor, temporary) = try createTemporary(beside: target, for: path)
     do {
-        defer { close(descriptor) }
-        let mask = umask(0)
-        umask(mask)
-        _ = fchmod(descriptor, mode ?? 0o666 & ~mask)
-        try writeAll(bytes, to: descriptor, name: path)
-        guard rename(temporary, target) == 0 else { throw Failure("cannot write \(path)", errno: errno) }
+        do {
+            if let mode { _ = fchmod(descriptor, mode) }
+            try writeAll(bytes, to: descriptor, name: path)
+        } catch {
+            close(descriptor)
+            throw error
+        }
+        // A full disk or quota may show only here.
+        guard close(descriptor) == 0 || errno == EINTR, rename(temporary, target) == 0 else { throw Failure("cannot write \(path)", errno: errno) }
     } catch {
         unlink(temporary)
         throw error
     }
 }
+
+/// A new, empty file in the target's folder. Its permissions are the usual ones: mkstemp's would have to be changed by umask, which is no matter of one thread.
+private func createTemporary(beside target: String, for path: String) throws -> (descriptor: Int32, name: String) {
+    let folder = target.lastIndex(of: "/").map { target[...$0] } ?? ""
+    while true {
+        let number = temporaries.wrappingAdd(1, ordering: .relaxed).newValue
+        let name = "\(folder).neuralcodec-\(getpid())-\(number)"
+        let descriptor = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+        if descriptor >= 0 { return (descriptor, name) }
+        guard errno == EEXIST else { throw Failure("cannot write \(path)", errno: errno) }
+    }
+}
+
+/// Temporary files created so far.
+private let temporaries = Atomic<Int>(0)
 
 /// Writes text to standard output.
 func printOutput(_ text: String) throws {

@@ -5,7 +5,7 @@ import NeuralCodec
 struct Info: ParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Say what a .nic file is, without decoding it, or what a model file is.")
 
-    @Argument(help: ArgumentHelp("File to read; -: standard input. A name that ends in .safetensors is a model's.", valueName: "file"))
+    @Argument(help: ArgumentHelp("File to read; -: standard input. A name that ends in .safetensors is a model's.", valueName: "file"), completion: .file())
     var input: String
 
     @Flag(help: "Print a JSON object.")
@@ -29,6 +29,12 @@ struct Info: ParsableCommand {
                     ("height", .integer(info.height)),
                     ("channels", .integer(info.channels)),
                     ("bit_depth", .integer(info.bitDepth)),
+                    ("alpha", .boolean(info.alphaSize != nil)),
+                    ("alpha_size", .integer(info.alphaSize ?? 0)),
+                    ("icc_size", .integer(info.iccSize)),
+                    ("exif_size", .integer(info.exifSize)),
+                    ("xmp_size", .integer(info.xmpSize)),
+                    ("orientation", .integer(info.orientation)),
                     ("stored", .boolean(info.stored)),
                     ("model_id", info.stored ? .null : .string(info.modelID)),
                     ("model_hash", info.stored ? .null : .string(hexadecimal(info.modelHash))),
@@ -39,13 +45,17 @@ struct Info: ParsableCommand {
                     ("arithmetic_version", .integer(info.arithmeticVersion)),
                 ]).text + "\n")
         } else {
-            let kind = info.channels == 1 ? "gray" : "RGB"
+            let format = PixelFormat(channels: info.channels, bitDepth: info.bitDepth)
+            let alpha = info.alphaSize.map { ", \($0) coded alpha" } ?? ""
             var rows = [
-                ("picture", "\(info.width) x \(info.height), \(kind), \(info.bitDepth) bits"),
-                ("file", "\(file.count) bytes, \(info.payloadSize) of them coded pixels, \(decimal(bitsPerPixel, places: 4)) bits per pixel"),
+                ("picture", "\(info.width) x \(info.height), \(describeFormat(format))"),
+                ("file", "\(file.count) bytes, \(info.payloadSize) of them coded pixels\(alpha), \(decimal(bitsPerPixel, places: 4)) bits per pixel"),
             ]
+            let metadata = [("ICC profile", info.iccSize), ("Exif", info.exifSize), ("XMP", info.xmpSize)].filter { $0.1 > 0 }
+            if !metadata.isEmpty { rows.append(("metadata", metadata.map { "\($0) of \($1) bytes" }.joined(separator: ", "))) }
+            if info.orientation != 1 { rows.append(("orientation", "\(info.orientation), as Exif numbers them: to be turned when shown")) }
             if info.stored {
-                rows.append(("coding", "pixels stored without loss, no model needed"))
+                rows.append(("coding", "colours stored without loss, no model needed"))
             } else {
                 rows.append(("model", "\(info.modelID), hash \(hexadecimal(info.modelHash)), \(model == nil ? "not found here" : "found here")"))
                 if let description = model?.description, !description.isEmpty { rows.append(("", description)) }

@@ -10,10 +10,10 @@ struct LatticeEncode: ParsableCommand {
             Prints its size beside what the coder's model says.
             """)
 
-    @Argument(help: ArgumentHelp("Array of indices to read, int32, .npy; -: standard input.", valueName: "in"))
+    @Argument(help: ArgumentHelp("Array of indices to read, int32, .npy; -: standard input.", valueName: "in"), completion: .file())
     var input: String
 
-    @Argument(help: ArgumentHelp("File to write; -: standard output.", valueName: "out"))
+    @Argument(help: ArgumentHelp("File to write; -: standard output.", valueName: "out"), completion: .file())
     var output: String
 
     @OptionGroup var chosen: QuantizerOptions
@@ -61,10 +61,10 @@ struct LatticeDecode: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "decode", abstract: "Decode indices that 'lattice encode' has coded, for 'quantize --from-indices'.")
 
-    @Argument(help: ArgumentHelp("File to read; -: standard input.", valueName: "in"))
+    @Argument(help: ArgumentHelp("File to read; -: standard input.", valueName: "in"), completion: .file())
     var input: String
 
-    @Argument(help: ArgumentHelp("Array of indices to write, int32, .npy; -: standard output.", valueName: "out"))
+    @Argument(help: ArgumentHelp("Array of indices to write, int32, .npy; -: standard output.", valueName: "out"), completion: .file())
     var output: String
 
     @OptionGroup var chosen: QuantizerOptions
@@ -113,7 +113,7 @@ struct ScaleOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "Standard deviation of the vectors' values before they were quantized: a number, or an array of one for each index, or for each vector; .npy.",
-            valueName: "number-or-file"))
+            valueName: "number-or-file"), completion: .file())
     var scales: String
 
     func validate() throws {

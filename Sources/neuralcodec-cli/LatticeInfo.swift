@@ -13,7 +13,7 @@ struct LatticeInfo: ParsableCommand {
     @Argument(help: ArgumentHelp("Name; 'neuralcodec lattice list' has them all.", valueName: "name"))
     var name: String?
 
-    @Option(help: ArgumentHelp("In place of a name: the lattice that the rows of the array (n, n) span; .npy.", valueName: "file"))
+    @Option(help: ArgumentHelp("In place of a name: the lattice that the rows of the array (n, n) span; .npy.", valueName: "file"), completion: .file())
     var basis: String?
 
     @Option(help: ArgumentHelp("Dimension of a lattice that exists in more than one.", valueName: "n"))

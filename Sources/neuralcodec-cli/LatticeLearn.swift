@@ -17,10 +17,10 @@ struct LatticeLearn: ParsableCommand {
             'neuralcodec quantize --basis' with the same --scale and --search, and prints what it does to samples that were held out.
             """)
 
-    @Argument(help: ArgumentHelp("Array of samples, .npy; -: standard input.", valueName: "samples"))
+    @Argument(help: ArgumentHelp("Array of samples, .npy; -: standard input.", valueName: "samples"), completion: .file())
     var input: String
 
-    @Option(name: .shortAndLong, help: ArgumentHelp("Basis to write, .npy; -: standard output.", valueName: "file"))
+    @Option(name: .shortAndLong, help: ArgumentHelp("Basis to write, .npy; -: standard output.", valueName: "file"), completion: .file())
     var output: String
 
     @Option(help: ArgumentHelp("Also write the correlation of the samples' values, for 'lattice encode --correlation'; .npy.", valueName: "file"))

@@ -3,36 +3,47 @@ import CPNG
 import Glibc
 import NeuralCodec
 
-/// Expands palettes and low depths; gray stays gray. Refuses what a .nic file cannot hold yet: alpha and 16 bits. `onColourProfile` hears of a colour
-/// profile, which is not read.
-func readPNG(_ bytes: UnsafeRawBufferPointer, name: String, limits: Limits, onColourProfile: () -> Void) throws -> Picture {
+/// Expands palettes and low depths, and transparency to alpha; gray stays gray and 16 bits stay 16. `onLoss` hears of what is in the file and cannot be kept.
+func readPNG(_ bytes: UnsafeRawBufferPointer, name: String, limits: Limits, onLoss: (String) -> Void) throws -> LoadedPicture {
     var header = ncpng_header()
     let reader = try reportingPNGError(name) { ncpng_open(bytes.baseAddress, bytes.count, &header, $0) }
     defer { ncpng_close(reader) }
-
-    let found = header.alpha ? "an alpha channel" : header.transparency ? "transparency (a tRNS chunk)" : header.bit_depth == 16 ? "16-bit samples" : nil
-    if let found {
-        throw CodecError(.unsupported, "\(name) has \(found), which is unsupported: 8-bit gray and RGB pictures can be encoded")
-    }
     let width = Int(header.width), height = Int(header.height)
     try check(width: width, height: height, name: name, limits: limits)
-    if header.colour_profile { onColourProfile() }
-    let picture = try Picture(width: width, height: height, channels: Int(header.channels))
+    let picture = try Picture(width: width, height: height, channels: Int(header.channels), bitDepth: Int(header.bit_depth))
     _ = try reportingPNGError(name) { ncpng_read(reader, picture.buffer.bytes.baseAddress, $0) ? true : nil }
-    return picture
+    if let lost = ncpng_lost(reader) { onLoss(String(cString: lost)) }
+    let found = ncpng_get_metadata(reader)
+    return LoadedPicture(
+        picture, icc: try copy(found.icc, found.icc_size), exif: try copy(found.exif, found.exif_size), xmp: try copy(found.xmp, found.xmp_size))
+}
+
+private func copy(_ bytes: UnsafeMutablePointer<UInt8>?, _ count: Int) throws -> ByteBuffer? {
+    guard let bytes else { return nil }
+    let buffer = try ByteBuffer(count: count)
+    buffer.bytes.copyMemory(from: UnsafeRawBufferPointer(start: bytes, count: count))
+    return buffer
 }
 
 /// The picture as the bytes of a PNG file.
-func withPNG(of picture: Picture, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
+func withPNG(of picture: Picture, _ metadata: Metadata, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
     var data: UnsafeMutablePointer<UInt8>?
     var size = 0
+    var header = ncpng_header(
+        width: UInt32(picture.width), height: UInt32(picture.height), channels: Int32(picture.channels), bit_depth: Int32(picture.bitDepth))
+    var beside = ncpng_metadata(
+        icc: pointer(metadata.icc), exif: pointer(metadata.exif), xmp: pointer(metadata.xmp), icc_size: metadata.icc?.count ?? 0,
+        exif_size: metadata.exif?.count ?? 0, xmp_size: metadata.xmp?.count ?? 0)
     try picture.withView { view in
-        _ = try reportingPNGError("PNG") {
-            ncpng_write(view.pixels, UInt32(view.width), UInt32(view.height), Int32(view.channels), &data, &size, $0) ? true : nil
-        }
+        _ = try reportingPNGError("PNG") { ncpng_write(view.pixels, &header, &beside, &data, &size, $0) ? true : nil }
     }
     defer { free(data) }
     try body(UnsafeRawBufferPointer(start: data, count: size))
+}
+
+/// For CPNG, which only reads there.
+private func pointer(_ bytes: UnsafeRawBufferPointer?) -> UnsafeMutablePointer<UInt8>? {
+    UnsafeMutableRawPointer(mutating: bytes?.baseAddress)?.assumingMemoryBound(to: UInt8.self)
 }
 
 /// Runs a call of CPNG that answers nil on failure, and throws its message.

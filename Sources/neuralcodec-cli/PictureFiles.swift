@@ -38,7 +38,7 @@ enum FileKind {
 
 /// The formats that pictures are written in.
 enum PictureFormat: String, CaseIterable {
-    case png, ppm
+    case png, ppm, pam
 
     /// By the ending of a file name.
     init?(path: String) {
@@ -46,26 +46,29 @@ enum PictureFormat: String, CaseIterable {
         switch path[dot...].dropFirst().lowercased() {
         case "png": self = .png
         case "ppm", "pgm", "pnm": self = .ppm
+        case "pam": self = .pam
         default: return nil
         }
     }
 }
 
-/// Reads a PNG, PPM or PGM picture; `name` is for messages.
-func readPicture(_ bytes: UnsafeRawBufferPointer, name: String, limits: Limits, onColourProfile: () -> Void = {}) throws -> Picture {
+/// Reads a PNG, PPM, PGM or PAM picture; `name` is for messages. `onLoss` hears of what is in the file and cannot be kept ("gamma").
+func readPicture(_ bytes: UnsafeRawBufferPointer, name: String, limits: Limits, onLoss: (String) -> Void = { _ in }) throws -> LoadedPicture {
     switch FileKind(bytes) {
-    case .png: return try readPNG(bytes, name: name, limits: limits, onColourProfile: onColourProfile)
-    case .netpbm: return try readNetpbm(bytes, name: name, limits: limits)
-    case .nic: throw Failure("\(name) is a .nic file already; PNG, PPM and PGM pictures can be encoded")
-    case .other(let kind): throw Failure("\(name) is \(kind ?? "not a picture of a known kind"); PNG, PPM and PGM pictures can be read")
+    case .png: return try readPNG(bytes, name: name, limits: limits, onLoss: onLoss)
+    case .netpbm: return LoadedPicture(try readNetpbm(bytes, name: name, limits: limits))
+    case .nic: throw Failure("\(name) is a .nic file already; PNG, PPM, PGM and PAM pictures can be encoded")
+    case .other(let kind): throw Failure("\(name) is \(kind ?? "not a picture of a known kind"); PNG, PPM, PGM and PAM pictures can be read")
     }
 }
 
-/// Writes a picture to a file, or to standard output for "-".
-func writePicture(_ picture: Picture, to path: String, format: PictureFormat) throws {
+/// Writes a picture to a file, or to standard output for "-". Only PNG holds metadata.
+func writePicture(_ picture: Picture, _ metadata: Metadata, to path: String, format: PictureFormat) throws {
     switch format {
-    case .png: try withPNG(of: picture) { try writeFile(path, $0) }
-    case .ppm: try netpbm(of: picture).withBytes { try writeFile(path, $0) }
+    case .png: try withPNG(of: picture, metadata) { try writeFile(path, $0) }
+    case .ppm where picture.format.hasAlpha:
+        throw Failure("the picture has an alpha channel, which PPM and PGM files cannot hold: write a .png or .pam file, or leave it out with --alpha none")
+    case .ppm, .pam: try netpbm(of: picture, asPAM: format == .pam).withBytes { try writeFile(path, $0) }
     }
 }
 

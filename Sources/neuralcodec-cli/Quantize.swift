@@ -10,15 +10,15 @@ struct Quantize: ParsableCommand {
             Writes the points as float32 in the same shape, and prints the mean squared error of a value.
             """)
 
-    @Argument(help: ArgumentHelp("Array to read, .npy; -: standard input.", valueName: "in"))
+    @Argument(help: ArgumentHelp("Array to read, .npy; -: standard input.", valueName: "in"), completion: .file())
     var input: String
 
-    @Argument(help: ArgumentHelp("Array of points to write, .npy; -: standard output.", valueName: "out"))
+    @Argument(help: ArgumentHelp("Array of points to write, .npy; -: standard output.", valueName: "out"), completion: .file())
     var output: String
 
     @OptionGroup var chosen: QuantizerOptions
 
-    @Option(help: ArgumentHelp("Also write the indices of the points, int32; .npy.", valueName: "file"))
+    @Option(help: ArgumentHelp("Also write the indices of the points, int32; .npy.", valueName: "file"), completion: .file())
     var indices: String?
 
     @Flag(help: "The input holds indices, as --indices writes them: write their points.")

@@ -14,10 +14,10 @@ struct QuantizerOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Lattice, or scalar; 'neuralcodec lattice list' names them.", valueName: "name"))
     var lattice: String?
 
-    @Option(help: ArgumentHelp("Lattice that the rows of the array (n, n) span; .npy.", valueName: "file"))
+    @Option(help: ArgumentHelp("Lattice that the rows of the array (n, n) span; .npy.", valueName: "file"), completion: .file())
     var basis: String?
 
-    @Option(help: ArgumentHelp("Codewords, an array (count, n); .npy.", valueName: "file"))
+    @Option(help: ArgumentHelp("Codewords, an array (count, n); .npy.", valueName: "file"), completion: .file())
     var codebook: String?
 
     @Option(help: ArgumentHelp("Dimension of a lattice that exists in more than one.", valueName: "n"))

@@ -18,10 +18,10 @@ struct Count: ExpressibleByArgument {
 
 /// Options of every subcommand that runs a model.
 struct SharedOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("Model: default, an id (see 'neuralcodec models') or the path of a .safetensors file.", valueName: "name-or-path"))
+    @Option(help: ArgumentHelp("Model: default, an id (see 'neuralcodec models') or the path of a .safetensors file.", valueName: "name-or-path"), completion: .file())
     var model: String?
 
-    @Option(help: ArgumentHelp("Number of threads; 0: all cores. Does not change the result.", valueName: "n"))
+    @Option(help: ArgumentHelp("Number of threads; 0: all cores, which the pictures of a batch share. Does not change the result.", valueName: "n"))
     var threads = 0
 
     @Option(help: ArgumentHelp("Refuse pictures of more pixels; K, M, G may follow; 0: no limit.", valueName: "n"))
@@ -41,20 +41,23 @@ struct SharedOptions: ParsableArguments {
         return limits
     }
 
-    func decodeOptions(progress: ProgressBar) -> DecodeOptions {
-        var options = DecodeOptions()
-        options.threads = threads
-        options.limits = limits
-        options.progress = progress.update
-        return options
-    }
-
-    /// Decodes with the model of --model, else with the one that the file names.
+    /// Decodes with the model of --model, else with the one that the file names, under a progress bar.
     func decoding(_ bytes: UnsafeRawBufferPointer, name: String) throws -> Picture {
         let model = try self.model.map(Model.open)
         let progress = ProgressBar("decoding")
         defer { progress.clear() }
-        return try naming(name) { try decode(bytes, model: model, options: decodeOptions(progress: progress)) }
+        return try decoding(bytes, name: name, model: model, threads: threads, progress: progress.update)
+    }
+
+    func decoding(
+        _ bytes: UnsafeRawBufferPointer, name: String, model: Model?, threads: Int, progress: @escaping Progress, adjust: (inout DecodeOptions) -> Void = { _ in }
+    ) throws -> Picture {
+        var options = DecodeOptions()
+        options.threads = threads
+        options.limits = limits
+        options.progress = progress
+        adjust(&options)
+        return try naming(name) { try decode(bytes, model: model, options: options) }
     }
 }
 

@@ -10,7 +10,7 @@ func printToStandardError(_ text: String) {
     text.withUTF8 { _ = write(STDERR_FILENO, $0.baseAddress, $0.count) }
 }
 
-/// Ctrl-C and SIGTERM end the work at the next progress report, so that no temporary file stays behind. A second one ends the process at once.
+/// Ctrl-C, SIGTERM and a closed terminal end the work at the next progress report, so that no temporary file stays behind. A second one ends the process at once.
 enum Interruption {
     private static let received = Atomic<Int32>(0)
 
@@ -22,7 +22,7 @@ enum Interruption {
 
     static func install() {
         received.store(0, ordering: .relaxed)  // initialised before a handler can run
-        for number in [SIGINT, SIGTERM] {
+        for number in [SIGINT, SIGTERM, SIGHUP] {
             var previous = sigaction()
             // A command started with the signal ignored (nohup, a background job of a script) stays that way.
             guard sigaction(number, nil, &previous) == 0, unsafeBitCast(previous.__sigaction_handler.sa_handler, to: Int.self) != 1 else { continue }
@@ -40,6 +40,8 @@ final class ProgressBar {
     private let started = ContinuousClock.now
     private var drawn: ContinuousClock.Instant?
     private let isTerminal = isatty(STDERR_FILENO) == 1
+    /// Stands after the bar.
+    var note = ""
 
     init(_ label: String) {
         self.label = label
@@ -51,7 +53,7 @@ final class ProgressBar {
         if isTerminal, now - started > .seconds(1), drawn.map({ now - $0 > .milliseconds(100) }) ?? true {
             drawn = now
             let width = 40, done = Int(fraction * Double(width))
-            draw("\r\(label) [" + String(repeating: "#", count: done) + String(repeating: ".", count: width - done) + "] \(Int(fraction * 100))%")
+            draw("\r\(label) [" + String(repeating: "#", count: done) + String(repeating: ".", count: width - done) + "] \(Int(fraction * 100))%\(note)")
         }
         return Interruption.signal == nil
     }

@@ -11,13 +11,26 @@ final class ConformanceTests: XCTestCase {
         ("dot-1x1.ppm", TestPicture(1, 1) { _, _, c in 90 + 40 * c }), ("scene-100x75.ppm", .scene(100, 75)), ("scene-65x128.pgm", .scene(65, 128, channels: 1)),
         ("text-128x64.pgm", .text(128, 64, channels: 1)), ("noise-64x48.ppm", .noise(64, 48)), ("checkerboard-33x70.ppm", .checkerboard(33, 70)),
         ("landscape-200x136.ppm", .landscape(200, 136)), ("landscape-136x200.pgm", .landscape(136, 200, channels: 1)),
+        ("sight-61x47-la8.pam", .sight(61, 47, PixelFormat(channels: 2, bitDepth: 8))), ("sight-61x47-rgba8.pam", .sight(61, 47, PixelFormat(channels: 4, bitDepth: 8))),
+        ("sight-61x47-l16.pgm", .sight(61, 47, PixelFormat(channels: 1, bitDepth: 16))), ("sight-61x47-la16.pam", .sight(61, 47, PixelFormat(channels: 2, bitDepth: 16))),
+        ("sight-61x47-rgb16.ppm", .sight(61, 47, PixelFormat(channels: 3, bitDepth: 16))),
+        ("sight-61x47-rgba16.pam", .sight(61, 47, PixelFormat(channels: 4, bitDepth: 16))), ("static-5x4-la16.pam", .static(5, 4, PixelFormat(channels: 2, bitDepth: 16))),
+        ("static-5x4-rgba8.pam", .static(5, 4, PixelFormat(channels: 4, bitDepth: 8))),
+        ("opaque-40x20-rgba16.pam", TestPicture(40, 20, channels: 4, bitDepth: 16) { x, y, c in c == 3 ? 65535 : 700 * x + 900 * y + c }),
     ]
 
-    /// What is coded. The qualities of the landscapes and of the loud model were found by search: they are where small mistakes, which mostly leave a file as it is, change it.
+    /// What is coded. The qualities of landscape and loud files were found by search: they are where small mistakes, which mostly leave a file as it is, change it.
     private static let series: [(model: String, pictures: [String], qualities: [Double])] = [
         ("tiny", ["dot-1x1.ppm", "scene-100x75.ppm", "scene-65x128.pgm", "text-128x64.pgm", "noise-64x48.ppm", "checkerboard-33x70.ppm"], [0, 40, 75, 100]),
         ("tiny", ["landscape-200x136.ppm"], [11, 41, 75, 85]),
         ("tiny", ["landscape-136x200.pgm"], [1, 13, 23, 37, 89]),
+        (
+            "tiny",
+            [
+                "sight-61x47-la8.pam", "sight-61x47-rgba8.pam", "sight-61x47-l16.pgm", "sight-61x47-la16.pam", "sight-61x47-rgb16.ppm", "sight-61x47-rgba16.pam",
+                "static-5x4-la16.pam", "static-5x4-rgba8.pam", "opaque-40x20-rgba16.pam",
+            ], [45]
+        ),
         ("loud", ["scene-100x75.ppm"], [17.77, 33.561, 41.504, 88.2]),
         ("loud", ["text-128x64.pgm"], [66.6]),
         ("slim", ["scene-100x75.ppm", "text-128x64.pgm"], [20, 60]),
@@ -33,7 +46,7 @@ final class ConformanceTests: XCTestCase {
         var latents: String?
         /// SHA-256 of the symbols as 32-bit little-endian integers in coding order; none in stored files.
         var symbols: String?
-        /// SHA-256 of the decoded samples, rows without gaps.
+        /// SHA-256 of the decoded samples, rows without gaps, those of 16 bits little-endian.
         var pixels: String
     }
 
@@ -64,7 +77,9 @@ final class ConformanceTests: XCTestCase {
                     let decoded = try TestPicture.decoded(testBytes("conformance/\(item.file)"), models[item.model])
                     XCTAssertEqual(decoded.samples.withUnsafeBytes { sha256($0) }, item.pixels, "\(item.file) on \(path)")
                     let picture = try Self.readPicture(item.picture)
-                    XCTAssertEqual([decoded.width, decoded.height, decoded.channels], [picture.width, picture.height, picture.channels])
+                    XCTAssertEqual([decoded.width, decoded.height], [picture.width, picture.height])
+                    XCTAssertEqual(decoded.format, picture.format)
+                    XCTAssertEqual(decoded.alpha, picture.alpha)
                 }
             }
         }
@@ -122,14 +137,29 @@ final class ConformanceTests: XCTestCase {
 
     static func hash(_ latents: [Float]) -> String { latents.map(\.bitPattern.littleEndian).withUnsafeBytes { sha256($0) } }
 
-    /// A binary PPM or PGM file without comments.
+    /// A binary PPM, PGM or PAM file as `netpbm` writes it.
     static func readPicture(_ name: String) throws -> TestPicture {
         let bytes = try testBytes("conformance/\(name)")
-        let fields = String(decoding: bytes.prefix(20), as: Unicode.ASCII.self).split(maxSplits: 4, whereSeparator: \.isWhitespace)
-        let (width, height) = (try XCTUnwrap(Int(fields[1])), try XCTUnwrap(Int(fields[2])))
-        let channels = fields[0] == "P6" ? 3 : 1
-        let samples = bytes.suffix(width * height * channels)
-        return TestPicture(width, height, channels: channels) { x, y, c in Int(samples[samples.startIndex + (y * width + x) * channels + c]) }
+        let fields = String(decoding: bytes.prefix(60), as: Unicode.ASCII.self).split(maxSplits: 9, whereSeparator: \.isWhitespace)
+        let numbers = try (fields[0] == "P7" ? [2, 4, 6, 8] : [1, 2, 1, 3]).map { try XCTUnwrap(Int(fields[$0])) }
+        let (width, height, bitDepth) = (numbers[0], numbers[1], numbers[3] == 255 ? 8 : 16)
+        let channels = fields[0] == "P7" ? numbers[2] : fields[0] == "P6" ? 3 : 1
+        let samples = Array(bytes.suffix(width * height * channels * bitDepth / 8))
+        return TestPicture(width, height, channels: channels, bitDepth: bitDepth) { x, y, c in
+            let index = (y * width + x) * channels + c
+            return bitDepth == 8 ? Int(samples[index]) : Int(samples[2 * index]) << 8 | Int(samples[2 * index + 1])
+        }
+    }
+
+    private static func netpbm(_ picture: TestPicture) -> [UInt8] {
+        let maximum = picture.format.peak
+        let kind = ["GRAYSCALE", "GRAYSCALE_ALPHA", "RGB", "RGB_ALPHA"][picture.channels - 1]
+        let header =
+            picture.format.hasAlpha
+            ? "P7\nWIDTH \(picture.width)\nHEIGHT \(picture.height)\nDEPTH \(picture.channels)\nMAXVAL \(maximum)\nTUPLTYPE \(kind)\nENDHDR\n"
+            : "\(picture.channels == 3 ? "P6" : "P5")\n\(picture.width) \(picture.height)\n\(maximum)\n"
+        let samples = picture.bitDepth == 8 ? picture.samples : picture.values.flatMap { [UInt8($0 >> 8), UInt8($0 & 255)] }
+        return Array(header.utf8) + samples
     }
 
     private static func regenerate() throws {
@@ -140,8 +170,7 @@ final class ConformanceTests: XCTestCase {
         let models = try loadModels()
         let pictures = Dictionary(uniqueKeysWithValues: pictures.map { ($0.name, $0.picture) })
         for (name, picture) in pictures {
-            let header = "\(picture.channels == 3 ? "P6" : "P5")\n\(picture.width) \(picture.height)\n255\n"
-            try Data(Array(header.utf8) + picture.samples).write(to: folder.appendingPathComponent(name))
+            try Data(netpbm(picture)).write(to: folder.appendingPathComponent(name))
         }
         var cases: [Case] = []
         for (modelName, names, qualities) in series {

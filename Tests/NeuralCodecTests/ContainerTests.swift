@@ -9,9 +9,9 @@ final class ContainerTests: XCTestCase {
 
     func testLayout() throws {
         let header = Header(
-            width: 0x0102_0304, height: 0x0506_0708, channels: 3, coding: .neural, rateParameter: 0x090a, modelID: Array("abc".utf8),
+            width: 0x0102_0304, height: 0x0506_0708, format: PixelFormat(channels: 3, bitDepth: 8), coding: .neural, rateParameter: 0x090a, modelID: Array("abc".utf8),
             modelHash: [1, 2, 3, 4, 5, 6, 7, 8], symbolChecksum: 0x0b0c_0d0e)
-        let file = try writeContainer(header, payloadSize: 3) { $0.copyBytes(from: [0xf1, 0xf2, 0xf3]) }.withBytes([UInt8].init)
+        let file = try writeContainer(header, SideChunks(metadata: Metadata(), alpha: nil), payloadSize: 3) { $0.copyBytes(from: [0xf1, 0xf2, 0xf3]) }.withBytes([UInt8].init)
         var expected: [UInt8] = [0x8e, 0x4e, 0x49, 0x43, 0x0d, 0x0a, 0x1a, 0x0a, 1, 1]
         let head: [UInt8] =
             [37, 0, 0, 0] + Array("HEAD".utf8) + [4, 3, 2, 1, 8, 7, 6, 5, 3, 8, 0, 0x0a, 9, 1, 0, 1, 0] + Array("abc\0\0\0\0\0".utf8)
@@ -226,8 +226,9 @@ final class ContainerTests: XCTestCase {
         }
         refused(.badStream, "size of 0 x") { $0.put(UInt32(0), 18) }
         refused(.badStream, "x 0") { $0.put(UInt32(0), 22) }
-        for channels: UInt8 in [0, 2, 4, 255] { refused(.unsupported, "channels") { $0[26] = channels } }
-        for depth: UInt8 in [0, 1, 16, 255] { refused(.unsupported, "bits") { $0[27] = depth } }
+        for channels: UInt8 in [0, 5, 255] { refused(.unsupported, "channels") { $0[26] = channels } }
+        for channels: UInt8 in [2, 4] { refused(.badStream, "alpha channel is missing") { $0[26] = channels } }
+        for depth: UInt8 in [0, 1, 7, 9, 15, 17, 32, 255] { refused(.unsupported, "bits") { $0[27] = depth } }
         for coding: UInt8 in [2, 255] { refused(.unsupported, "coding \(coding)") { $0[28] = coding } }
         for tiles: UInt16 in [0, 2, .max] {
             refused(.unsupported, "tiles") { $0.put(tiles, 31) }
@@ -291,21 +292,5 @@ final class ContainerTests: XCTestCase {
         let file = try TestPicture.scene(20, 17).encoded(model, .quality(5)).file
         XCTAssertEqual(file[28], 0)
         return file
-    }
-
-    private func chunk(_ type: String, _ payload: [UInt8]) -> [UInt8] {
-        var chunk = [UInt8](repeating: 0, count: 4) + Array(type.utf8) + payload
-        chunk.put(UInt32(payload.count), 0)
-        return chunk + slowChecksum(chunk)
-    }
-
-    /// CRC-32C bit by bit.
-    private func slowChecksum(_ bytes: [UInt8]) -> [UInt8] {
-        var crc = UInt32.max
-        for byte in bytes {
-            crc ^= UInt32(byte)
-            for _ in 0 ..< 8 { crc = crc >> 1 ^ (crc & 1 == 1 ? 0x82f6_3b78 : 0) }
-        }
-        return withUnsafeBytes(of: (~crc).littleEndian) { Array($0) }
     }
 }

@@ -108,6 +108,23 @@ func withGuarded<Result>(_ contents: some Collection<UInt8>, _ body: (UnsafeRawB
     return try body(UnsafeRawBufferPointer(start: start, count: contents.count))
 }
 
+/// A chunk of a .nic file.
+func chunk(_ type: String, _ payload: [UInt8]) -> [UInt8] {
+    var chunk = [UInt8](repeating: 0, count: 4) + Array(type.utf8) + payload
+    chunk.put(UInt32(payload.count), 0)
+    return chunk + slowChecksum(chunk)
+}
+
+/// CRC-32C bit by bit.
+func slowChecksum(_ bytes: [UInt8]) -> [UInt8] {
+    var crc = UInt32.max
+    for byte in bytes {
+        crc ^= UInt32(byte)
+        for _ in 0 ..< 8 { crc = crc >> 1 ^ (crc & 1 == 1 ? 0x82f6_3b78 : 0) }
+    }
+    return withUnsafeBytes(of: (~crc).littleEndian) { Array($0) }
+}
+
 extension [UInt8] {
     /// A .nic file with the checksums of its chunks made right.
     func repaired() -> [UInt8] {

@@ -3,22 +3,30 @@
 
 /// A picture made by integer formulas, and its trips through the codec.
 struct TestPicture: Equatable {
-    let width, height, channels: Int
+    let width, height, channels, bitDepth: Int
+    /// Their bytes, those of 16 bits with the lower one first.
     var samples: [UInt8]
 
-    init(_ width: Int, _ height: Int, channels: Int = 3, _ sample: (_ x: Int, _ y: Int, _ channel: Int) -> Int) {
-        (self.width, self.height, self.channels) = (width, height, channels)
+    init(_ width: Int, _ height: Int, channels: Int = 3, bitDepth: Int = 8, _ sample: (_ x: Int, _ y: Int, _ channel: Int) -> Int) {
+        (self.width, self.height, self.channels, self.bitDepth) = (width, height, channels, bitDepth)
         samples = []
-        samples.reserveCapacity(width * height * channels)
+        samples.reserveCapacity(width * height * channels * bitDepth / 8)
         for y in 0 ..< height {
             for x in 0 ..< width {
-                for channel in 0 ..< channels { samples.append(UInt8(clamping: sample(x, y, channel))) }
+                for channel in 0 ..< channels {
+                    let value = sample(x, y, channel)
+                    if bitDepth == 8 {
+                        samples.append(UInt8(clamping: value))
+                    } else {
+                        samples += [UInt8(UInt16(clamping: value) & 255), UInt8(UInt16(clamping: value) >> 8)]
+                    }
+                }
             }
         }
     }
 
     init(_ picture: Picture) {
-        (width, height, channels) = (picture.width, picture.height, picture.channels)
+        (width, height, channels, bitDepth) = (picture.width, picture.height, picture.channels, picture.bitDepth)
         samples = picture.buffer.withBytes([UInt8].init)
     }
 
@@ -85,7 +93,7 @@ struct TestPicture: Equatable {
         return (8 * smooth(48) + 4 * smooth(24) + 2 * smooth(12) + smooth(6) + smooth(3)) / 16
     }
 
-    private static func hash(_ x: Int, _ y: Int, _ channel: Int) -> Int {
+    static func hash(_ x: Int, _ y: Int, _ channel: Int) -> Int {
         var h = UInt32(truncatingIfNeeded: x &* 73_856_093 ^ y &* 19_349_663 ^ channel &* 83_492_791)
         h = (h ^ h >> 16) &* 0x7feb_352d
         h = (h ^ h >> 15) &* 0x846c_a68b
@@ -94,7 +102,9 @@ struct TestPicture: Equatable {
 
     func withView<Result>(_ body: (PictureView) throws -> Result) rethrows -> Result {
         try samples.withUnsafeBytes {
-            try body(PictureView(pixels: $0.baseAddress!, width: width, height: height, channels: channels, stride: width * channels))
+            try body(
+                PictureView(
+                    pixels: $0.baseAddress!, width: width, height: height, channels: channels, bitDepth: bitDepth, stride: width * channels * bitDepth / 8))
         }
     }
 

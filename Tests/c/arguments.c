@@ -51,11 +51,28 @@ static void encode_arguments(void)
     FAILS(ENCODE(&bad), NC_INVALID_ARGUMENT);
     bad = image, bad.stride = width * 3 - 1;
     FAILS(ENCODE(&bad), NC_INVALID_ARGUMENT);
-    for (size_t channels = 0; channels <= 5; channels++) {
-        bad = image, bad.channels = channels;
-        if (channels == 2 || channels == 4) FAILS(ENCODE(&bad), NC_UNSUPPORTED);
-        if (channels == 0 || channels == 5) FAILS(ENCODE(&bad), NC_INVALID_ARGUMENT);
+    const size_t bad_channels[] = {0, 5, 6, 255, SIZE_MAX};
+    for (size_t i = 0; i < sizeof bad_channels / sizeof *bad_channels; i++) {
+        bad = image, bad.channels = bad_channels[i];
+        FAILS(ENCODE(&bad), NC_INVALID_ARGUMENT);
     }
+    FRESH, options.bit_depth = 12;
+    FAILS(ENCODE(&image), NC_INVALID_ARGUMENT);
+    FRESH, options.bit_depth = 16, bad = image, bad.stride = width * 6 - 1;
+    FAILS(ENCODE(&bad), NC_INVALID_ARGUMENT);
+    FRESH, options.alpha = (nc_alpha)2;
+    FAILS(ENCODE(&image), NC_INVALID_ARGUMENT);
+    nc_metadata metadata = {.struct_size = sizeof metadata - 1};
+    FRESH, options.metadata = &metadata;
+    FAILS(ENCODE(&image), NC_INVALID_ARGUMENT);
+    metadata = (nc_metadata){.struct_size = sizeof metadata, .icc_size = 3};
+    FAILS(ENCODE(&image), NC_INVALID_ARGUMENT);
+    metadata = (nc_metadata){.struct_size = sizeof metadata, .xmp = pixels, .xmp_size = SIZE_MAX};
+    FAILS(ENCODE(&image), NC_INVALID_ARGUMENT);
+    metadata = (nc_metadata){.struct_size = sizeof metadata, .xmp = pixels, .xmp_size = NC_METADATA_LIMIT + 1};
+    FAILS(ENCODE(&image), NC_LIMIT_EXCEEDED);
+    metadata = (nc_metadata){.struct_size = sizeof metadata, .exif = "Exif\0\0II*\0", .exif_size = 10};
+    FAILS(ENCODE(&image), NC_INVALID_ARGUMENT);
     /* Sizes whose products overflow, or that a signed word does not hold, are refused before a pixel is read. */
     const size_t huge[] = {SIZE_MAX, SIZE_MAX / 2 + 1, (size_t)1 << 33, SIZE_MAX / 3 + 1};
     for (size_t i = 0; i < sizeof huge / sizeof *huge; i++) {

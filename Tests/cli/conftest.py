@@ -25,13 +25,19 @@ class Command:
     def __init__(self, folder):
         self.folder = folder
 
-    def run(self, *arguments, input=b"", status=0, environment=None):
-        """The finished process, after checking its exit status and that a failure says why in one line."""
+    def batch(self, *arguments, input=b"", status=0, environment=None):
+        """The finished process, after checking its exit status and that each line of a failure says whose it is."""
         process = subprocess.run([COMMAND, *map(str, arguments)], input=input, capture_output=True, cwd=self.folder, env=os.environ | (environment or {}))
         message = process.stderr.decode()
         assert process.returncode == status, message
         if status != 0:
-            assert message.startswith("neuralcodec: ") and message.count("\n") == 1 and message.endswith("\n")
+            assert message.endswith("\n") and all(line.startswith("neuralcodec: ") for line in message.splitlines())
+        return process
+
+    def run(self, *arguments, **options):
+        """The same, and a failure says why in one line."""
+        process = self.batch(*arguments, **options)
+        assert process.returncode == 0 or process.stderr.count(b"\n") == 1
         return process
 
     def fails(self, *arguments, status=1, **options):
@@ -40,6 +46,10 @@ class Command:
 
     def json(self, *arguments, **options):
         return json.loads(self.run(*arguments, "--json", **options).stdout)
+
+    def run_batch(self, *arguments, status=0):
+        """The report of a batch that writes below `out`."""
+        return json.loads(self.batch(*arguments, "--output-dir", "out", "--json", status=status).stdout)
 
     def path(self, name):
         return self.folder / name

@@ -195,12 +195,13 @@ def test_unknown_instruction_set(command):
 
 def test_the_man_page_has_every_option(command):
     page = (REPOSITORY / "docs/man/neuralcodec.1").read_text().replace("\\-", "-")
-    for subcommand in ("encode", "decode", "info", "compare", "models", "quantize", "lattice list", "lattice info"):
+    batch, common = "Batches", "Common options"
+    shared = {"encode": [batch, common], "decode": [batch, common], "transcode": ["encode", batch, common], "compare": [common]}
+    for subcommand in ("encode", "decode", "transcode", "info", "compare", "models", "quantize", "lattice list", "lattice info"):
         usage = command.run(*subcommand.split(), "--help").stdout.decode()
-        section = re.search(rf"^\.SS {subcommand}\b.*?(?=^\.S[SH] )", page, re.MULTILINE | re.DOTALL)[0]
-        common = "" if subcommand not in ("encode", "decode", "compare") else re.search(r"^\.SS Common options.*?(?=^\.S[SH] )", page, re.MULTILINE | re.DOTALL)[0]
+        sections = [re.search(rf"^\.SS {name}\b.*?(?=^\.S[SH] )", page, re.MULTILINE | re.DOTALL)[0] for name in [subcommand, *shared.get(subcommand, [])]]
         options = set(re.findall(r"^  (?:-\w, )?(--[\w-]+)", usage, re.MULTILINE)) - {"--help", "--version"}
-        documented = set(re.findall(r"^\.BR? (?:-\w \", \" )?(--[\w-]+)", section + common, re.MULTILINE))
+        documented = set(re.findall(r"^\.BR? (?:-\w \", \" )?(--[\w-]+)", "".join(sections), re.MULTILINE))
         assert options == documented, subcommand
 
 
@@ -404,7 +405,9 @@ def test_compare_agrees_with_the_reference(command, size, channels):
 
 def test_compare_small_and_equal(command):
     command.write("a.png", scene(160, 300))
-    assert command.json("compare", "a.png", "a.png") == {"width": 300, "height": 160, "channels": 3, "identical": True, "psnr": None, "ms_ssim": None}
+    assert command.json("compare", "a.png", "a.png") == {
+        "width": 300, "height": 160, "channels": 3, "bit_depth": 8, "identical": True, "psnr": None, "alpha_identical": None, "alpha_psnr": None, "ms_ssim": None,
+    }  # fmt: skip
     text = command.run("compare", "a.png", "a.png").stdout
     assert b"infinite" in text and b"n/a" in text
 
@@ -413,5 +416,5 @@ def test_compare_different_sizes(command):
     command.write("a.png", scene(10, 12))
     command.write("b.png", scene(12, 10))
     command.write("c.png", scene(10, 12, 1))
-    assert "12 x 10 RGB and 10 x 12 RGB" in command.fails("compare", "a.png", "b.png")
-    assert "12 x 10 RGB and 12 x 10 gray" in command.fails("compare", "a.png", "c.png")
+    assert "12 x 10 RGB, 8 bits and 10 x 12 RGB, 8 bits" in command.fails("compare", "a.png", "b.png")
+    assert "12 x 10 RGB, 8 bits and 12 x 10 gray, 8 bits" in command.fails("compare", "a.png", "c.png")

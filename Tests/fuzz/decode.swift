@@ -19,7 +19,7 @@ public func fuzzDecode(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
         let header = file.header
         try options.limits.check(width: header.width, height: header.height)
         // Exactly the memory of the picture, with one byte between its rows.
-        let stride = header.width * header.channels + 1
+        let stride = header.width * header.format.pixelBytes + 1
         let pixels = UnsafeMutableRawPointer.allocate(byteCount: stride * header.height - 1, alignment: 1)
         defer { pixels.deallocate() }
         try decode(file, model: model, options: options) { (pixels, stride) }
@@ -28,6 +28,12 @@ public func fuzzDecode(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
             guard memcmp(pixels + y * stride, picture.buffer.bytes.baseAddress! + y * (stride - 1), stride - 1) == 0 else { fatalError("two decodings differ") }
         }
         withExtendedLifetime(picture) {}
+        // The same colours without alpha, and of 8 bits.
+        options.alpha = .none
+        options.bitDepth = 8
+        let reduced = try decode(bytes, model: model, options: options)
+        guard reduced.channels == header.format.colours, reduced.bitDepth == 8 else { fatalError("another format than asked for") }
+        guard (1...8).contains(file.metadata.orientation) else { fatalError("no orientation") }
     } catch let error as CodecError {
         switch error.status {
         case .badStream, .unsupported, .limitExceeded, .modelNotFound: break

@@ -98,7 +98,7 @@ int main(int argc, char **argv) {
         if (nck_select(path_names[i], &paths[count]) == NCK_SELECTED) count++;
     if (argc > 1 && strcmp(argv[1], "--peak") == 0) return print_peak(paths[count - 1]), 0;
     int failures = 0;
-    const check *const families[] = {convolution_checks, elementwise_checks, attention_checks, quantize_checks, layout_checks, lattice_checks};
+    const check *const families[] = {convolution_checks, elementwise_checks, attention_checks, quantize_checks, layout_checks, lattice_checks, picture_checks};
     for (size_t f = 0; f < sizeof families / sizeof *families; f++)
         for (const check *c = families[f]; c->name; c++) failures += !equal_on_all(c, paths, count);
     printf("paths:");

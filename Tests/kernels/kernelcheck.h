@@ -11,7 +11,7 @@ typedef struct check {
 } check;
 
 /* Each ends with a null name. */
-extern const check convolution_checks[], elementwise_checks[], attention_checks[], quantize_checks[], layout_checks[], lattice_checks[];
+extern const check convolution_checks[], elementwise_checks[], attention_checks[], quantize_checks[], layout_checks[], lattice_checks[], picture_checks[];
 
 void bench(const nck_kernels *const *paths, size_t count);
 /* Fused multiply-adds in 10^9 a second of one thread, by processor time, on the path. */

@@ -70,7 +70,7 @@ def test_pkg_config_survives_a_move(prefix):
 # ---- C programs ----------------------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["roundtrip", "float_mode", "arguments", "allocator", "quantizers", "learning"])
+@pytest.mark.parametrize("name", ["roundtrip", "float_mode", "arguments", "pixel_types", "allocator", "quantizers", "learning"])
 def test_program(repository, compile_program, name):
     result = run(compile_program(repository / "Tests" / "c" / f"{name}.c"))
     assert result.returncode == 0, result.stderr
@@ -129,11 +129,14 @@ def files_in(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
-@pytest.mark.parametrize("mode", ["RGB", "L", "P", "1"])
+@pytest.mark.parametrize("mode", ["RGB", "L", "P", "1", "RGBA", "LA"])
 def test_examples_round_trip(examples, tmp_path, mode):
     image = Image.fromarray(picture(41, 38)).convert(mode)
+    if mode in ("RGBA", "LA"):
+        image.putalpha(Image.fromarray(picture(41, 38, None, seed=3)))
     image.save(tmp_path / "in.png")
-    expanded = np.asarray(image.convert("L" if mode in ("L", "1") else "RGB"))
+    expanded_mode = {"1": "L", "P": "RGB"}.get(mode, mode)
+    expanded = np.asarray(image.convert(expanded_mode))
     cases = ([], {}), (["-q", "40"], {"quality": 40}), (["--target-size=3000", "-j2"], {"target_size": 3000}), (["-p", "24"], {"target_psnr": 24})
     for options, targets in cases:
         result = run(examples / "nic-encode", *options, tmp_path / "in.png", tmp_path / "out.nic")
@@ -143,24 +146,32 @@ def test_examples_round_trip(examples, tmp_path, mode):
         result = run(examples / "nic-decode", "--threads", "1", tmp_path / "out.nic", tmp_path / "out.png")
         assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
         decoded = Image.open(tmp_path / "out.png")
-        assert decoded.mode == ("L" if mode in ("L", "1") else "RGB")
+        assert decoded.mode == expanded_mode
         assert np.array_equal(np.asarray(decoded).reshape(41, 38, -1), neuralcodec.decode(data))
     assert files_in(tmp_path) == {"in.png", "out.nic", "out.png"}
 
 
-@pytest.mark.parametrize("kind", ["RGBA", "LA", "transparent palette", "transparent colour", "16 bit"])
-def test_examples_refuse_what_they_would_have_to_drop(examples, tmp_path, kind):
-    if kind == "16 bit":
-        Image.fromarray(np.zeros((9, 9), np.uint16)).save(tmp_path / "in.png")
-    elif kind == "transparent palette":
-        Image.new("P", (9, 9)).save(tmp_path / "in.png", transparency=0)
-    elif kind == "transparent colour":
-        Image.new("RGB", (9, 9)).save(tmp_path / "in.png", transparency=(1, 2, 3))
-    else:
-        Image.new(kind, (9, 9)).save(tmp_path / "in.png")
+@pytest.mark.parametrize(("mode", "transparent"), [("P", 0), ("RGB", (1, 2, 3))])
+def test_examples_keep_transparent_colours(examples, tmp_path, mode, transparent):
+    Image.new(mode, (9, 9), transparent).save(tmp_path / "in.png", transparency=transparent)
+    assert run(examples / "nic-encode", tmp_path / "in.png", tmp_path / "out.nic").returncode == 0
+    decoded = neuralcodec.decode((tmp_path / "out.nic").read_bytes())
+    assert decoded.shape == (9, 9, 4) and (decoded[:, :, 3] == 0).all()
+
+
+def test_examples_refuse_what_they_would_have_to_change(examples, tmp_path):
+    Image.fromarray(np.zeros((9, 9), np.uint16)).save(tmp_path / "in.png")
     result = run(examples / "nic-encode", tmp_path / "in.png", tmp_path / "out.nic")
-    assert result.returncode == 1 and "unsupported" in result.stderr and ("16-bit" if kind == "16 bit" else "alpha") in result.stderr
+    assert result.returncode == 1 and "unsupported" in result.stderr and "16-bit" in result.stderr
     assert files_in(tmp_path) == {"in.png"}
+
+
+def test_example_decodes_16_bits_as_8(examples, tmp_path):
+    wide = (picture(30, 40).astype(np.uint16) * 257)[:, :, :2]
+    data = neuralcodec.encode(np.ascontiguousarray(wide))
+    (tmp_path / "in.nic").write_bytes(data)
+    assert run(examples / "nic-decode", tmp_path / "in.nic", tmp_path / "out.png").returncode == 0
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "out.png")), neuralcodec.decode(data, bit_depth=8))
 
 
 def test_examples_fail_clearly_and_leave_nothing(examples, tmp_path, photo):

@@ -4,10 +4,10 @@
 
 #include <string.h>
 
-Encoding encode_neural(const Model *model, uint32_t rate, int width, int height, int channels, const uint8_t *pixels) {
+Encoding encode_neural(const Model *model, uint32_t rate, Picture picture) {
     Net net = {model, rate};
     int m = model->latent, h = model->hyper;
-    Map pixel_vectors = patches(pixels, width, height, channels, (height + 63) / 64 * 4, (width + 63) / 64 * 4);
+    Map pixel_vectors = patches(picture, ((int)picture.height + 63) / 64 * 4, ((int)picture.width + 63) / 64 * 4);
     Map y0 = layer(net, "embed", fixed, pixel_vectors, (Dense){.outputs = m, .kernel = 1});
     for (int i = 0; i < model->analysis_blocks; i++) residual_block(net, "analysis", i, fixed, y0, model->core, 2 * model->core);
     Map a = layer(net, "hyper_analysis.0", fixed, y0, (Dense){.outputs = h, .kernel = 1, .leaky = 1});

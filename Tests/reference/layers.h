@@ -50,11 +50,11 @@ void entropy_parameters(const Model *model, const float *gain, const float *log_
 // Steps 4 and 1: rebuilt values take the place of the means, or fill z.
 void reconstruct(const int32_t *symbols, Map means);
 void reconstruct_hyper(const int32_t *symbols, const float *medians, Map z);
-// Step 7.
-void make_samples(Map base, Map detail, int width, int height, int channels, uint8_t *pixels);
+// Step 7: the colours.
+void make_samples(Map base, Map detail, Picture picture);
 
 // The encoder's side.
-Map patches(const uint8_t *pixels, int width, int height, int channels, int rows, int columns);
+Map patches(Picture picture, int rows, int columns);
 // Rebuilt values take the place of the means.
 void quantize(const float *gain, Map y0, Map means, int32_t *symbols);
 void quantize_hyper(const float *medians, Map z, int32_t *symbols);

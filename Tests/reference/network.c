@@ -105,15 +105,14 @@ static void render(Net net, Map f, Map *base, Map *detail) {
     *detail = layer(net, "render_out", fixed, d, (Dense){.outputs = 48, .kernel = 3});
 }
 
-void decode_neural(const Model *model, Entropy *entropy, uint32_t rate, uint32_t crc,
-                   int width, int height, int channels, uint8_t *pixels) {
+void decode_neural(const Model *model, Entropy *entropy, uint32_t rate, uint32_t crc, Picture picture) {
     Net net = {model, rate};
-    int rows = (height + 63) / 64, columns = (width + 63) / 64;  // of the hyperlatents
+    int rows = ((int)picture.height + 63) / 64, columns = ((int)picture.width + 63) / 64;  // of the hyperlatents
     Symbols source = {.entropy = entropy, .z = {rows, columns, model->hyper, NULL}, .y0 = {4 * rows, 4 * columns, model->latent, NULL}};
     source.symbols = take(map_size(source.z) + map_size(source.y0), sizeof(int32_t));
     Map y = code_latents(net, &source);
     entropy_finish(entropy, crc);
     Map base, detail;
     render(net, synthesis(net, y), &base, &detail);
-    make_samples(base, detail, width, height, channels, pixels);
+    make_samples(base, detail, picture);
 }

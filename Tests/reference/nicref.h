@@ -22,13 +22,17 @@ uint32_t crc32c(uint32_t crc, const uint8_t *bytes, size_t count);  // start wit
 uint8_t *read_file(const char *path, size_t *size);
 void write_file(const char *path, const char *header, const void *bytes, size_t count);  // the header's text goes before the bytes
 
-// 8-bit samples: rows from top to bottom, channels interleaved.
+// Rows from top to bottom, channels interleaved: gray (1), gray and alpha (2), RGB (3), RGB and alpha (4), of 8 or 16 bits.
 typedef struct {
-    uint32_t width, height, channels;
-    uint8_t *samples;
+    uint32_t width, height, channels, bits;
+    uint16_t *samples;
 } Picture;
 
-// picture.c: binary PPM and PGM files
+static inline uint32_t colours_of(Picture picture) { return picture.channels < 3 ? 1 : 3; }
+static inline size_t pixel_count(Picture picture) { return (size_t)picture.width * picture.height; }
+static inline float full_of(Picture picture) { return picture.bits == 8 ? 255.0f : 65535.0f; }
+
+// picture.c: binary PPM, PGM and PAM files
 Picture read_picture(const char *path);
 void write_picture(const char *path, Picture picture);
 void check_size(uint32_t width, uint32_t height);  // fails for a picture that is too large for this program
@@ -83,11 +87,18 @@ void entropy_start(Entropy *entropy, const uint8_t *payload, size_t size);
 int32_t entropy_symbol(Entropy *entropy, const Table *table);
 void entropy_finish(const Entropy *entropy, uint32_t crc);
 
+// Section 5.
+
+// alpha.c: fills the last channel of the picture from the payload of its ALPH chunk.
+void decode_alpha(const uint8_t *payload, size_t size, Picture picture);
+
+// inflate.c: a zlib stream of `size` bytes that gives exactly `count`.
+void inflate_exactly(const uint8_t *stream, size_t size, uint8_t *out, size_t count);
+
 // Section 4.
 
-// network.c: `pixels` receives width * height * channels samples.
-void decode_neural(const Model *model, Entropy *entropy, uint32_t rate, uint32_t crc,
-                   int width, int height, int channels, uint8_t *pixels);
+// network.c: fills the colours of the picture.
+void decode_neural(const Model *model, Entropy *entropy, uint32_t rate, uint32_t crc, Picture picture);
 
 typedef struct {
     float *latents;        // before the gain: [row][column][channel]
@@ -97,6 +108,6 @@ typedef struct {
 } Encoding;
 
 // analysis.c
-Encoding encode_neural(const Model *model, uint32_t rate, int width, int height, int channels, const uint8_t *pixels);
+Encoding encode_neural(const Model *model, uint32_t rate, Picture picture);
 
 #endif

@@ -124,36 +124,40 @@ void reconstruct_hyper(const int32_t *symbols, const float *medians, Map z) {
     for (size_t i = 0; i < map_size(z); i++) z.x[i] = (float)symbols[i] + medians[i % (size_t)z.channels];
 }
 
-static uint8_t to_byte(float v) {
+static uint16_t to_sample(float v, float full) {
     v = v > 0 ? v : 0;  // NaN: 0
-    v = v < 255 ? v : 255;
-    return (uint8_t)round_to_integer(v);
+    v = v < full ? v : full;
+    return (uint16_t)round_to_integer(v);
 }
 
-void make_samples(Map base, Map detail, int width, int height, int channels, uint8_t *pixels) {
-    for (int row = 0; row < height; row++)
-        for (int column = 0; column < width; column++) {
+void make_samples(Map base, Map detail, Picture picture) {
+    float full = full_of(picture);
+    uint16_t *pixel = picture.samples;
+    for (int row = 0; row < (int)picture.height; row++)
+        for (int column = 0; column < (int)picture.width; column++, pixel += picture.channels) {
             const float *b = at(base, row / 4, column / 4), *d = at(detail, row / 4, column / 4);
             float s[3];
             for (int c = 0; c < 3; c++) {
                 int channel = 16 * c + 4 * (row % 4) + column % 4;
                 s[c] = b[channel] + d[channel];
             }
-            if (channels == 1) *pixels++ = to_byte(fmaf((s[0] + s[1]) + s[2], 85, 127.5f));
-            else for (int c = 0; c < 3; c++) *pixels++ = to_byte(fmaf(s[c], 255, 127.5f));
+            if (colours_of(picture) == 1) pixel[0] = to_sample(fmaf((s[0] + s[1]) + s[2], full / 3, full / 2), full);
+            else for (int c = 0; c < 3; c++) pixel[c] = to_sample(fmaf(s[c], full, full / 2), full);
         }
 }
 
 // The encoder's side.
 
-Map patches(const uint8_t *pixels, int width, int height, int channels, int rows, int columns) {
+Map patches(Picture picture, int rows, int columns) {
+    int width = (int)picture.width, height = (int)picture.height;
+    float unit = picture.bits == 8 ? 0x1.010102p-8f : 0x1.0001p-16f;
     Map out = new_map(rows, columns, 768);
     for (int row = 0; row < 16 * rows; row++)
         for (int column = 0; column < 16 * columns; column++)
             for (int c = 0; c < 3; c++) {
                 int y = row < height ? row : height - 1, x = column < width ? column : width - 1;
-                uint8_t sample = pixels[((size_t)y * (size_t)width + (size_t)x) * (size_t)channels + (size_t)(channels == 3 ? c : 0)];
-                at(out, row / 16, column / 16)[256 * c + 16 * (row % 16) + column % 16] = fmaf((float)sample, 0x1.010102p-8f, -0.5f);
+                const uint16_t *pixel = picture.samples + ((size_t)y * (size_t)width + (size_t)x) * picture.channels;
+                at(out, row / 16, column / 16)[256 * c + 16 * (row % 16) + column % 16] = fmaf(pixel[colours_of(picture) == 3 ? c : 0], unit, -0.5f);
             }
     return out;
 }

@@ -117,17 +117,32 @@ void reconstruct_hyper(const int32_t *symbols, const float *medians, Map z) {
     kernels()->reconstruct_hyper(medians, (size_t)z.channels, symbols, z.x, (size_t)(z.rows * z.columns));
 }
 
-void make_samples(Map base, Map detail, int width, int height, int channels, uint8_t *pixels) {
-    for (int p = 0; p < base.rows; p++)
-        kernels()->pixels(at(base, p, 0), base.channels, at(detail, p, 0), (size_t)p, 0, (size_t)base.columns, pixels,
-                          (size_t)(width * channels), (size_t)width, (size_t)height, (size_t)channels);
+// Samples as the kernels have them: bytes, or pairs of bytes in the machine's order.
+static uint8_t *packed_samples(Picture picture) {
+    size_t count = pixel_count(picture) * picture.channels;
+    uint8_t *bytes = take(count, picture.bits / 8);
+    if (picture.bits == 16) memcpy(bytes, picture.samples, 2 * count);
+    else for (size_t i = 0; i < count; i++) bytes[i] = (uint8_t)picture.samples[i];
+    return bytes;
 }
 
-Map patches(const uint8_t *pixels, int width, int height, int channels, int rows, int columns) {
+void make_samples(Map base, Map detail, Picture picture) {
+    size_t count = pixel_count(picture) * picture.channels, stride = picture.width * picture.channels * picture.bits / 8;
+    uint8_t *bytes = packed_samples(picture);
+    for (int p = 0; p < base.rows; p++)
+        (picture.bits == 8 ? kernels()->pixels : kernels()->pixels_16)(
+            at(base, p, 0), base.channels, at(detail, p, 0), (size_t)p, 0, (size_t)base.columns, bytes, stride, picture.width, picture.height, picture.channels);
+    if (picture.bits == 16) memcpy(picture.samples, bytes, 2 * count);
+    else for (size_t i = 0; i < count; i++) picture.samples[i] = bytes[i];
+}
+
+Map patches(Picture picture, int rows, int columns) {
     Map out = new_map(rows, columns, 768);
+    size_t stride = picture.width * picture.channels * picture.bits / 8;
+    const uint8_t *bytes = packed_samples(picture);
     for (int p = 0; p < rows; p++)
-        kernels()->patches(pixels, (size_t)(width * channels), (size_t)width, (size_t)height, (size_t)channels, (size_t)p, 0, at(out, p, 0),
-                           (size_t)columns);
+        (picture.bits == 8 ? kernels()->patches : kernels()->patches_16)(
+            bytes, stride, picture.width, picture.height, picture.channels, (size_t)p, 0, at(out, p, 0), (size_t)columns);
     return out;
 }
 

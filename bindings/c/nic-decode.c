@@ -73,8 +73,8 @@ static int write_png(const char *path, const uint8_t *pixels, const nc_info *inf
     int length = snprintf(temporary, sizeof temporary, "%s.%ld.tmp", path, (long)getpid());
     if (length < 0 || (size_t)length >= sizeof temporary) return fail(failure, "the output name is too long");
 
-    png_image png = {.version = PNG_IMAGE_VERSION, .width = (png_uint_32)info->width, .height = (png_uint_32)info->height,
-                     .format = info->channels == 1 ? PNG_FORMAT_GRAY : PNG_FORMAT_RGB};
+    static const png_uint_32 formats[] = {PNG_FORMAT_GRAY, PNG_FORMAT_GA, PNG_FORMAT_RGB, PNG_FORMAT_RGBA};
+    png_image png = {.version = PNG_IMAGE_VERSION, .width = (png_uint_32)info->width, .height = (png_uint_32)info->height, .format = formats[info->channels - 1]};
     if (!png_image_write_to_file(&png, temporary, 0, pixels, 0, NULL)) return fail(failure, "%s: %s", path, png.message);  /* removes its file */
     if (rename(temporary, path) == 0) return success;
     int code = fail(failure, "%s: %s", path, strerror(errno));
@@ -87,6 +87,7 @@ int main(int count, char **arguments)
     static const struct option long_options[] = {{"threads", required_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {0}};
     nc_decode_options options;
     nc_decode_options_init(&options);
+    options.bit_depth = 8;  /* whatever the file has */
     for (int option; (option = getopt_long(count, arguments, "j:h", long_options, NULL)) != -1;) {
         switch (option) {
         case 'j': {

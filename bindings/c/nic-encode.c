@@ -47,18 +47,18 @@ static int parse(const char *text, int whole, double low, double high, double *v
     return fail(bad_usage, "\"%s\" is not %s from %g to %.16g", text, whole ? "a whole number" : "a number", low, high);
 }
 
-/* Reads an 8-bit gray or RGB PNG into *image, whose pixels the caller frees. libpng expands palettes and 1, 2 and 4 bit gray. */
+/* Reads an 8-bit PNG into *image, whose pixels the caller frees. libpng expands palettes, 1, 2 and 4 bit gray, and transparent colours. */
 static int read_png(const char *path, nc_image *image)
 {
     png_image png = {.version = PNG_IMAGE_VERSION};
     if (!png_image_begin_read_from_file(&png, path)) return fail(failure, "%s: %s", path, png.message);
 
-    const char *unsupported = png.format & PNG_FORMAT_FLAG_ALPHA ? "an alpha channel" : png.format & PNG_FORMAT_FLAG_LINEAR ? "16-bit samples" : NULL;
-    if (unsupported) {
+    /* The library codes 16 bits too, but this way of reading PNG would change the samples. */
+    if (png.format & PNG_FORMAT_FLAG_LINEAR) {
         png_image_free(&png);
-        return fail(failure, "%s: unsupported: the picture has %s", path, unsupported);
+        return fail(failure, "%s: unsupported: the picture has 16-bit samples", path);
     }
-    png.format = png.format & PNG_FORMAT_FLAG_COLOR ? PNG_FORMAT_RGB : PNG_FORMAT_GRAY;
+    png.format &= PNG_FORMAT_FLAG_COLOR | PNG_FORMAT_FLAG_ALPHA;
     void *pixels = malloc(PNG_IMAGE_SIZE(png));
     if (!pixels) {
         png_image_free(&png);

@@ -4,6 +4,7 @@
 Install:              PKG_CONFIG_PATH=PREFIX/lib/pkgconfig pip install bindings/python
 Stage for PYTHONPATH: cd bindings/python && PKG_CONFIG_PATH=PREFIX/lib/pkgconfig python3 setup.py -q build -b TEMPORARY --build-lib PREFIX/python
                       (needs setuptools only, no network; the extension then finds the library in PREFIX/lib even if PREFIX is moved)
+NEURALCODEC_RPATH: folders in which the extension looks for the library, separated by colons, in place of these; empty for none (a system's packages).
 """
 
 import os
@@ -23,7 +24,8 @@ def pkg_config(option: str) -> list[str]:
 
 
 limited = not sysconfig.get_config_var("Py_GIL_DISABLED")  # free-threaded CPython has no limited API
-folders = ["$ORIGIN/../../lib", *map(os.path.normpath, pkg_config("--variable=libdir"))]
+given = os.environ.get("NEURALCODEC_RPATH")
+folders = ["$ORIGIN/../../lib", *map(os.path.normpath, pkg_config("--variable=libdir"))] if given is None else given.split(":") if given else []
 native = Extension(
     "neuralcodec._native",
     sources=["neuralcodec/_native.c", "neuralcodec/_quantizer.c"],

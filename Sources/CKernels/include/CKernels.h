@@ -130,12 +130,14 @@ typedef struct nck_kernels {
     /* z = float(symbol) + median. */
     void (*reconstruct_hyper)(const float *median, size_t channels, const int32_t *symbols, float *z, size_t positions);
 
+    /* The next four have pixels of 1 channel (gray), 2 (gray, alpha), 3 (colours) or 4 (colours, alpha). Alpha is neither read nor written. */
+
     /* Part of a row of 16 x 16 patches: out[position][colour * 256 + row * 16 + column] = pixel / 255 - 1/2, edges replicated, gray in all three colours. */
     void (*patches)(const uint8_t *pixels, size_t stride, size_t width, size_t height, size_t channels, size_t patch_row, size_t patch_column, float *out,
                     size_t positions);
 
     /* Part of a row of 4 x 4 cells: base and detail hold [colour * 16 + row * 4 + column] a position; pixels = round(clamp(255 (base + detail) + 127.5)).
-     * Writes only inside width x height. channels 1: the mean of the three colours. */
+     * Writes only inside width x height. Gray: the mean of the three colours. */
     void (*pixels)(const float *base, ptrdiff_t base_step, const float *detail, size_t cell_row, size_t cell_column, size_t positions, uint8_t *out, size_t stride,
                    size_t width, size_t height, size_t channels);
 
@@ -144,10 +146,21 @@ typedef struct nck_kernels {
     void (*pixels_to_map)(const uint8_t *pixels, size_t stride, size_t width, size_t height, size_t channels, size_t row, size_t column, float *out,
                           ptrdiff_t out_step, size_t positions);
 
-    /* The way back: pixel = round(255 clamp(in[position][colour])), clamped to 0...1, NaN to 0. channels 1: round(clamp(((red + green) + blue) * 85)), to 0...255.
+    /* The way back: pixel = round(255 clamp(in[position][colour])), clamped to 0...1, NaN to 0. Gray: round(clamp(((red + green) + blue) * 85)), to 0...255.
      * Writes only inside width x height. */
     void (*map_to_pixels)(const float *in, ptrdiff_t in_step, size_t row, size_t column, size_t positions, uint8_t *out, size_t stride, size_t width, size_t height,
                           size_t channels);
+
+    /* The same four for samples of 16 bits in the machine's order, not necessarily aligned, with 65535, 32767.5 and 21845 in place of 255, 127.5 and 85.
+     * `pixels`, `out` and strides still count bytes. */
+    void (*patches_16)(const uint8_t *pixels, size_t stride, size_t width, size_t height, size_t channels, size_t patch_row, size_t patch_column, float *out,
+                       size_t positions);
+    void (*pixels_16)(const float *base, ptrdiff_t base_step, const float *detail, size_t cell_row, size_t cell_column, size_t positions, uint8_t *out, size_t stride,
+                      size_t width, size_t height, size_t channels);
+    void (*pixels_to_map_16)(const uint8_t *pixels, size_t stride, size_t width, size_t height, size_t channels, size_t row, size_t column, float *out,
+                             ptrdiff_t out_step, size_t positions);
+    void (*map_to_pixels_16)(const float *in, ptrdiff_t in_step, size_t row, size_t column, size_t positions, uint8_t *out, size_t stride, size_t width, size_t height,
+                             size_t channels);
 
     /* Position p of a coarse row has factor^2 * channels values; its channel (c * factor + i) * factor + j becomes channel c of column p * factor + j of fine
      * row i. Fine rows are out_row floats apart. Any factor and any channels; in and out do not overlap. */
@@ -188,7 +201,8 @@ void nck_add_with_offsets(const int32_t *symbols, const float *offsets, float in
 void nck_from_half(const uint16_t *half, float *out, size_t count);
 /* 1 if every value is finite. */
 int nck_all_finite(const float *values, size_t count);
-/* Sum of squared differences of bytes. */
+/* Sum of squared differences of bytes, and of 16-bit samples, which are not necessarily aligned (up to 2^32 of them). */
 uint64_t nck_squared_error(const uint8_t *a, const uint8_t *b, size_t count);
+uint64_t nck_squared_error_16(const uint8_t *a, const uint8_t *b, size_t count);
 
 #endif

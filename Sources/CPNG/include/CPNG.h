@@ -10,28 +10,38 @@
 // Capacity that every `message` argument below must have.
 enum { NCPNG_MESSAGE_SIZE = 160 };
 
+// What the pixels will be: palettes and 1, 2 and 4 bits expanded, transparency as alpha.
 typedef struct ncpng_header {
     uint32_t width, height;
-    int channels;         // after expanding palettes: 1 or 3, alpha not counted
-    int bit_depth;        // as stored: 1, 2, 4, 8 or 16
-    bool alpha;           // an alpha channel
-    bool transparency;    // a tRNS chunk
-    bool colour_profile;  // an iCCP chunk
+    int channels;   // 1 gray, 2 gray and alpha, 3 RGB, 4 RGB and alpha
+    int bit_depth;  // 8 or 16
 } ncpng_header;
+
+// What stands beside the pixels, as it is; null: not there. Exif from its TIFF header on.
+typedef struct ncpng_metadata {
+    uint8_t *icc, *exif, *xmp;
+    size_t icc_size, exif_size, xmp_size;
+} ncpng_metadata;
 
 typedef struct ncpng_reader ncpng_reader;
 
 // Reads everything before the pixels. The bytes must outlive the reader. Null on an error, with one sentence in `message`.
 ncpng_reader *ncpng_open(const void *data, size_t size, ncpng_header *header, char *message);
 
-// Reads the pixels, 8 bits a sample, rows without gaps, width * height * header.channels bytes. Only for pictures without alpha, transparency or
-// 16-bit samples. May be called once. False on an error, with one sentence in `message`.
+// Reads the pixels, rows without gaps, samples of 16 bits in the machine's order: width * height * channels * bit_depth / 8 bytes. May be called once.
+// False on an error, with one sentence in `message`.
 bool ncpng_read(ncpng_reader *reader, void *pixels, char *message);
+
+// After ncpng_read. The memory is the reader's.
+ncpng_metadata ncpng_get_metadata(const ncpng_reader *reader);
+
+// After ncpng_read: what of the file could not be kept, in words that follow "the" ("gamma", "ICC profile"), or null.
+const char *ncpng_lost(const ncpng_reader *reader);
 
 // Accepts null.
 void ncpng_close(ncpng_reader *reader);
 
-// Compresses a picture of 1 (gray) or 3 (RGB) channels. *data is to be freed with free(). False on an error, with one sentence in `message`.
-bool ncpng_write(const void *pixels, uint32_t width, uint32_t height, int channels, uint8_t **data, size_t *size, char *message);
+// Compresses a picture that is laid out as ncpng_read does. *data is to be freed with free(). False on an error, with one sentence in `message`.
+bool ncpng_write(const void *pixels, const ncpng_header *header, const ncpng_metadata *metadata, uint8_t **data, size_t *size, char *message);
 
 #endif

@@ -26,6 +26,12 @@ struct ByteWriter {
         return start
     }
 
+    mutating func putChunk(_ type: UInt32, _ payload: UnsafeRawBufferPointer) {
+        let start = beginChunk(type, payload.count)
+        skip(payload.count).copyMemory(from: payload)
+        endChunk(start)
+    }
+
     /// Appends the checksum of the chunk that began at `start`.
     mutating func endChunk(_ start: Int) {
         put(ncp_crc32c(0, bytes.baseAddress! + start, position - start))

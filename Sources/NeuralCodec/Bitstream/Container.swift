@@ -17,6 +17,7 @@ enum Container {
     static let overhead = prefixSize + 2 * chunkOverhead + headerSize
 
     static let headType = fourCharacters("HEAD")
+    static let alphaType = fourCharacters("ALPH")
     static let tileType = fourCharacters("TILE")
 
     static func fourCharacters(_ text: StaticString) -> UInt32 {
@@ -26,31 +27,48 @@ enum Container {
 
 /// What the HEAD chunk holds.
 ///
-///     width (4) | height (4) | channels (1) | bit depth (1) | coding (1) | rate parameter (2) | tile columns (2) | tile rows (2)
+///     width (4) | height (4) | channels (1: 1 to 4) | bit depth (1: 8 or 16) | coding (1) | rate parameter (2) | tile columns (2) | tile rows (2)
 ///     | model id (8, zero-padded) | first bytes of the model hash (8) | CRC-32C of the symbols (4)
 struct Header {
     enum Coding: UInt8 {
         case neural = 0
-        /// The payload is the pixels themselves.
+        /// The payload is the colours themselves.
         case stored = 1
     }
 
     var width: Int
     var height: Int
-    var channels: Int
-    var bitDepth = 8
+    var format: PixelFormat
     var coding: Coding
     var rateParameter: Int
     var modelID: [UInt8]
     var modelHash: [UInt8]
-    /// Over the symbols as 32-bit integers in coding order; of stored files over the pixels.
+    /// Over the symbols as 32-bit integers in coding order; of stored files over the payload.
     var symbolChecksum: UInt32
 }
 
+/// What a file has between its header and its colours: metadata, and a coded alpha channel.
+struct SideChunks {
+    let metadata: Metadata
+    let alpha: ByteBuffer?
+
+    /// Bytes in the file.
+    var size: Int {
+        metadata.chunks.reduce(0) { $0 + Container.chunkOverhead + $1.bytes.count } + (alpha.map { Container.chunkOverhead + $0.count } ?? 0)
+    }
+
+    fileprivate func write(_ writer: inout ByteWriter) {
+        for (type, bytes) in metadata.chunks { writer.putChunk(type, bytes) }
+        alpha?.withBytes { writer.putChunk(Container.alphaType, $0) }
+    }
+}
+
 /// A whole file around a payload.
-func writeContainer(_ header: Header, payloadSize: Int, fill: (UnsafeMutableRawBufferPointer) -> Void) throws -> ByteBuffer {
-    guard payloadSize <= Int(UInt32.max) else { throw CodecError(.unsupported, "the coded picture takes \(payloadSize) bytes; a tile holds at most \(UInt32.max)") }
-    let file = try ByteBuffer(count: Container.overhead + payloadSize)
+func writeContainer(_ header: Header, _ side: SideChunks, payloadSize: Int, fill: (UnsafeMutableRawBufferPointer) -> Void) throws -> ByteBuffer {
+    guard max(payloadSize, side.alpha?.count ?? 0) <= Int(UInt32.max) else {
+        throw CodecError(.unsupported, "the coded picture takes \(max(payloadSize, side.alpha?.count ?? 0)) bytes; a chunk holds at most \(UInt32.max)")
+    }
+    let file = try ByteBuffer(count: Container.overhead + side.size + payloadSize)
     var writer = ByteWriter(file.bytes)
     for byte in Container.signature { writer.put(byte) }
     writer.put(Container.formatVersion)
@@ -58,8 +76,8 @@ func writeContainer(_ header: Header, payloadSize: Int, fill: (UnsafeMutableRawB
     let head = writer.beginChunk(Container.headType, Container.headerSize)
     writer.put(UInt32(header.width))
     writer.put(UInt32(header.height))
-    writer.put(UInt8(header.channels))
-    writer.put(UInt8(header.bitDepth))
+    writer.put(UInt8(header.format.channels))
+    writer.put(UInt8(header.format.bitDepth))
     writer.put(header.coding.rawValue)
     writer.put(UInt16(header.rateParameter))
     writer.put(UInt16(1))
@@ -68,16 +86,20 @@ func writeContainer(_ header: Header, payloadSize: Int, fill: (UnsafeMutableRawB
     for index in 0 ..< 8 { writer.put(index < header.modelHash.count ? header.modelHash[index] : 0) }
     writer.put(header.symbolChecksum)
     writer.endChunk(head)
+    side.write(&writer)
     let tile = writer.beginChunk(Container.tileType, payloadSize)
     fill(writer.skip(payloadSize))
     writer.endChunk(tile)
     return file
 }
 
-/// Header and payload of a file; everything is checked but the payload's meaning.
+/// Header and payloads of a file; everything is checked but the payloads' meaning.
 struct ParsedFile {
     let header: Header
     let payload: UnsafeRawBufferPointer
+    /// Of the alpha channel, if the header says that there is one.
+    let alpha: UnsafeRawBufferPointer?
+    let metadata: Metadata
     let formatVersion: Int
     let arithmeticVersion: Int
 
@@ -98,16 +120,32 @@ struct ParsedFile {
         guard let first = try chunks.next() else { throw CodecError(.badStream, "the file is truncated after \(data.count) bytes") }
         guard first.type == Container.headType else { throw CodecError(.badStream, "the file does not begin with a header chunk") }
         header = try Self.header(first.payload)
-        var tile: UnsafeRawBufferPointer?
+        var (tile, alpha): (UnsafeRawBufferPointer?, UnsafeRawBufferPointer?)
+        var metadata = Metadata()
         while let chunk = try chunks.next() {
             if chunk.type == Container.tileType, tile == nil {
                 tile = chunk.payload
+            } else if chunk.type == Container.alphaType, header.format.hasAlpha, alpha == nil, tile == nil {
+                alpha = chunk.payload
+            } else if let kind = Metadata.Kind(chunkType: chunk.type) {
+                try Self.take(chunk, kind, into: &metadata)
             } else if chunk.isCritical {
                 throw CodecError(.unsupported, "the file has a chunk of type '\(chunk.name)' that this library does not know or expect")
             }
         }
         guard let tile else { throw CodecError(.badStream, "the file is truncated: its picture data is missing") }
+        guard !header.format.hasAlpha || alpha != nil else { throw CodecError(.badStream, "the file is damaged: its alpha channel is missing") }
         payload = tile
+        self.alpha = alpha
+        self.metadata = metadata
+    }
+
+    private static func take(_ chunk: Chunk, _ kind: Metadata.Kind, into metadata: inout Metadata) throws {
+        guard metadata[kind] == nil else { throw CodecError(.badStream, "the file has its \(kind.name) twice") }
+        guard (1...Metadata.limit).contains(chunk.payload.count) else {
+            throw CodecError(.badStream, "the file's \(kind.name) has \(chunk.payload.count) bytes; 1 to \(Metadata.limit) are possible")
+        }
+        metadata[kind] = chunk.payload
     }
 
     private static func notAFile(_ data: UnsafeRawBufferPointer) -> CodecError {
@@ -129,8 +167,9 @@ struct ParsedFile {
         let id = Array(reader.take(bytes: 8).prefix { $0 != 0 })
         let hash = Array(reader.take(bytes: 8))
         guard width > 0, height > 0 else { throw CodecError(.badStream, "the header gives a size of \(width) x \(height)") }
-        guard channels == 1 || channels == 3, depth == 8 else {
-            throw CodecError(.unsupported, "the file has \(channels) channels of \(depth) bits; this library decodes 1 or 3 of 8")
+        let format = PixelFormat(channels: channels, bitDepth: depth)
+        guard PixelFormat.all.contains(format) else {
+            throw CodecError(.unsupported, "the file has \(channels) channels of \(depth) bits; this library decodes 1 to 4 of 8 or 16")
         }
         guard let coding = Header.Coding(rawValue: coding) else { throw CodecError(.unsupported, "the file uses coding \(coding), which this library does not know") }
         guard tileColumns == 1, tileRows == 1 else {
@@ -138,7 +177,7 @@ struct ParsedFile {
         }
         guard isModelID(id) else { throw CodecError(.badStream, "the header's model id is not one") }
         return Header(
-            width: width, height: height, channels: channels, bitDepth: depth, coding: coding, rateParameter: rate, modelID: id, modelHash: hash,
+            width: width, height: height, format: format, coding: coding, rateParameter: rate, modelID: id, modelHash: hash,
             symbolChecksum: reader.take(UInt32.self))
     }
 }

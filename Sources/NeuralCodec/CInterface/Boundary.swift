@@ -40,10 +40,31 @@ func required(_ pointer: UnsafeRawPointer?, _ name: StaticString) throws -> Unsa
     return pointer
 }
 
-/// A structure begins with its size; there is one size so far.
-func checkSize<Structure>(_ size: Int, _ type: Structure.Type, _ name: StaticString) throws {
-    guard size == MemoryLayout<Structure>.size else {
-        throw CodecError(.invalidArgument, "\(name).struct_size is \(size), and this library knows \(MemoryLayout<Structure>.size); use the init function")
+/// A structure begins with its size: the present one, or that of an earlier version, which ended before the member `added`.
+func checkSize<Structure>(_ size: Int, _ type: Structure.Type, _ name: StaticString, before added: PartialKeyPath<Structure>? = nil) throws {
+    let known = [MemoryLayout<Structure>.size] + (added.flatMap(MemoryLayout<Structure>.offset(of:)).map { [$0] } ?? [])
+    guard known.contains(size) else {
+        throw CodecError(.invalidArgument, "\(name).struct_size is \(size), and this library knows \(known[0]); use the init function")
+    }
+}
+
+/// Options that the caller gave, in the defaults' place as far as they go.
+func read<Options>(_ given: UnsafePointer<Options>?, _ defaults: Options, _ name: StaticString, before added: PartialKeyPath<Options>) throws -> Options {
+    guard let given else { return defaults }
+    let size = UnsafeRawPointer(given).load(as: Int.self)
+    try checkSize(size, Options.self, name, before: added)
+    var options = defaults
+    withUnsafeMutableBytes(of: &options) { $0.copyMemory(from: UnsafeRawBufferPointer(start: given, count: size)) }
+    return options
+}
+
+/// Fills as much of a structure of the caller, whose size has been checked, as it has room for.
+func write<Structure>(_ value: Structure, to target: UnsafeMutablePointer<Structure>) {
+    var value = value
+    let size = UnsafeRawPointer(target).load(as: Int.self)
+    withUnsafeMutableBytes(of: &value) {
+        $0.storeBytes(of: size, as: Int.self)
+        UnsafeMutableRawPointer(target).copyMemory(from: $0.baseAddress!, byteCount: size)
     }
 }
 

@@ -25,6 +25,7 @@ private func checkContract() {
             UnsafeMutablePointer<nc_encode_result>?) -> nc_status).self, CNeuralCodec.nc_encode, exportEncode)
     same(((UnsafeMutablePointer<nc_decode_options>?) -> Void).self, CNeuralCodec.nc_decode_options_init, exportDecodeOptionsInit)
     same(((UnsafeRawPointer?, Int, UnsafeMutablePointer<nc_info>?) -> nc_status).self, CNeuralCodec.nc_read_info, exportReadInfo)
+    same(((UnsafeRawPointer?, Int, UnsafeMutablePointer<nc_metadata>?) -> nc_status).self, CNeuralCodec.nc_read_metadata, exportReadMetadata)
     same(
         ((OpaquePointer?, UnsafeRawPointer?, Int, UnsafePointer<nc_decode_options>?, Bytes?, UnsafeMutablePointer<nc_info>?) -> nc_status).self,
         CNeuralCodec.nc_decode, exportDecode)

@@ -16,11 +16,7 @@ final class Call {
         let kernels = try Kernels.current()
         let team = try ThreadTeam(threads: threads)
         let plan = network.plan(width: width, height: height, threads: team.size, encoder: encoder)
-        let needed = plan.size + reserved
-        guard limits.maxMemory == 0 || needed <= limits.maxMemory else {
-            throw CodecError(
-                .limitExceeded, "a picture of \(width) x \(height) needs \(needed) bytes of working memory, and the limit is \(limits.maxMemory)")
-        }
+        try limits.check(memory: plan.size + reserved, width: width, height: height)
         let workspace = pool.borrow()
         do { try workspace.prepare(plan.size) } catch {
             pool.giveBack(workspace)
@@ -49,6 +45,13 @@ extension Limits {
         guard !overflow, pixels <= Self.mostPixels else { throw CodecError(.limitExceeded, "a picture of \(width) x \(height) is beyond what a file can hold") }
         guard maxPixels == 0 || pixels <= maxPixels else {
             throw CodecError(.limitExceeded, "a picture of \(width) x \(height) has \(pixels) pixels, and the limit is \(maxPixels)")
+        }
+    }
+
+    /// Refuses work that needs more than so many bytes of memory.
+    func check(memory: Int, width: Int, height: Int) throws {
+        guard maxMemory == 0 || memory <= maxMemory else {
+            throw CodecError(.limitExceeded, "a picture of \(width) x \(height) needs \(memory) bytes of working memory, and the limit is \(maxMemory)")
         }
     }
 

@@ -9,6 +9,9 @@ public enum Library {
     /// The instruction-set path and the number of logical cores.
     public static var cpuInfo: String {
         guard let kernels = try? Kernels.current() else { return "unsupported" }
-        return "\(kernels.name), \(ncp_core_count()) cores"
+        return "\(kernels.name), \(coreCount) cores"
     }
+
+    /// Logical cores that this process may use.
+    public static var coreCount: Int { ncp_core_count() }
 }

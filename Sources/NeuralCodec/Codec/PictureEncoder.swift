@@ -20,8 +20,6 @@ final class PictureEncoder {
         let rate: Int
         let payload: Payload
         let checksum: UInt32
-
-        var fileSize: Int { Container.overhead + payload.size }
     }
 
     func code(rate: Int) throws -> Coded {
@@ -93,14 +91,23 @@ final class PictureEncoder {
         return ncp_crc32c(hyper, symbols.latents.baseAddress, 4 * symbols.latents.count)
     }
 
-    /// Sum of squared errors of the picture as the decoder will give it, from the latents of `coded`, the last result of `code`, which it uses up.
+    /// Makes a picture of the same format ready for `squaredError`: what synthesis leaves alone, its alpha channel, has no error.
+    func prepare(_ decoded: Picture) {
+        let row = decoded.width * decoded.format.pixelBytes
+        for y in 0 ..< decoded.height { (decoded.buffer.bytes.baseAddress! + y * row).copyMemory(from: picture.pixels + y * picture.stride, byteCount: row) }
+    }
+
+    /// Sum of squared errors of the colours as the decoder will give them, from the latents of `coded`, the last result of `code`, which it uses up.
     func squaredError(of coded: Coded, into decoded: Picture) throws -> UInt64 {
-        let pixels = decoded.buffer.bytes.baseAddress!.assumingMemoryBound(to: UInt8.self)
-        try call.session.synthesise(rate: coded.rate, into: pixels, stride: decoded.width * decoded.channels, channels: decoded.channels)
+        try call.session.synthesise(rate: coded.rate, into: decoded.target)
         call.clock?.mark(.synthesis)
-        let row = decoded.width * decoded.channels
+        let target = decoded.target
+        let samples = decoded.width * decoded.channels
+        let rowError = decoded.bitDepth == 16 ? nck_squared_error_16 : nck_squared_error
         return (0 ..< decoded.height).reduce(0) { sum, y in
-            sum + nck_squared_error(pixels + y * row, (picture.pixels + y * picture.stride).assumingMemoryBound(to: UInt8.self), row)
+            let (total, overflow) = sum.addingReportingOverflow(
+                rowError(target.pixels + y * target.stride, (picture.pixels + y * picture.stride).assumingMemoryBound(to: UInt8.self), samples))
+            return overflow ? .max : total
         }
     }
 }

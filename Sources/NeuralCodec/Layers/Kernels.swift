@@ -26,6 +26,30 @@ struct Kernels {
     }
 }
 
+// The kernels of pixels, by the bits of a sample.
+extension nck_kernels {
+    typealias Samples = UnsafePointer<UInt8>?
+    typealias MutableSamples = UnsafeMutablePointer<UInt8>?
+    typealias Values = UnsafePointer<Float>?
+    typealias MutableValues = UnsafeMutablePointer<Float>?
+
+    func patches(bits bitDepth: Int) -> @convention(c) (Samples, Int, Int, Int, Int, Int, Int, MutableValues, Int) -> Void {
+        bitDepth == 16 ? patches_16 : patches
+    }
+
+    func pixels(bits bitDepth: Int) -> @convention(c) (Values, Int, Values, Int, Int, Int, MutableSamples, Int, Int, Int, Int) -> Void {
+        bitDepth == 16 ? pixels_16 : pixels
+    }
+
+    func pixelsToMap(bits bitDepth: Int) -> @convention(c) (Samples, Int, Int, Int, Int, Int, Int, MutableValues, Int, Int) -> Void {
+        bitDepth == 16 ? pixels_to_map_16 : pixels_to_map
+    }
+
+    func mapToPixels(bits bitDepth: Int) -> @convention(c) (Values, Int, Int, Int, Int, MutableSamples, Int, Int, Int, Int) -> Void {
+        bitDepth == 16 ? map_to_pixels_16 : map_to_pixels
+    }
+}
+
 extension nck_activation {
     static let none = nck_activation(function: NCK_IDENTITY, slope: 0)
     /// LeakyReLU of slope 0.1, the default family's.

@@ -9,17 +9,17 @@ public let msSSIMSmallestSide = 161
 /// Wang, Simoncelli and Bovik, "Multiscale structural similarity for image quality assessment" (2003): five scales with their weights, an
 /// 11 x 11 Gaussian window (sigma 1.5) without padding, peak 255, for each channel by itself, then the mean over channels. Where the paper leaves a
 /// choice, pytorch-msssim's is taken, so that figures can be compared with published ones: negative terms count as zero, and between scales 2 x 2
-/// samples are averaged, after a border of zeros around a plane's odd dimensions.
+/// samples are averaged, after a border of zeros around a plane's odd dimensions. Samples of 16 bits count as their 257th part; alpha does not count.
 public func msSSIM(_ a: PictureView, _ b: PictureView) throws -> Double? {
-    guard a.width == b.width, a.height == b.height, a.channels == b.channels else {
-        throw CodecError(.invalidArgument, "MS-SSIM needs two pictures of the same size and number of channels")
+    guard a.width == b.width, a.height == b.height, a.format.opaque == b.format.opaque else {
+        throw CodecError(.invalidArgument, "MS-SSIM needs two pictures of the same size, colours and bit depth")
     }
     guard min(a.width, a.height) >= msSSIMSmallestSide else { return nil }
 
     let weights = [0.0448, 0.2856, 0.3001, 0.2363, 0.1333]
     let workspace = try SimilarityWorkspace(width: a.width, height: a.height)
     var sum = 0.0
-    for channel in 0..<a.channels {
+    for channel in 0..<a.format.colours {
         workspace.load(a, b, channel: channel)
         var product = 1.0
         for (scale, weight) in weights.enumerated() {
@@ -30,7 +30,7 @@ public func msSSIM(_ a: PictureView, _ b: PictureView) throws -> Double? {
         }
         sum += product
     }
-    return sum / Double(a.channels)
+    return sum / Double(a.format.colours)
 }
 
 /// One channel of both pictures at one scale, and the rows that the sliding window needs.
@@ -72,11 +72,10 @@ private final class SimilarityWorkspace {
         width = a.width
         height = a.height
         for (view, plane) in [(a, planeA), (b, planeB)] {
+            let unit = view.bitDepth == 16 ? 257.0 : 1
             for y in 0..<height {
-                let row = view.pixels + y * view.stride + channel
-                for x in 0..<width {
-                    plane[y * width + x] = Double(row.load(fromByteOffset: x * view.channels, as: UInt8.self))
-                }
+                let row = view.pixels + y * view.stride
+                for x in 0..<width { plane[y * width + x] = Double(sample(row, view, x, channel)) / unit }
             }
         }
     }

@@ -12,7 +12,10 @@ enum ModelFolders {
         if let own = ncp_own_path(), let resolved = realpath(own, nil) {
             defer { free(resolved) }
             let parts = String(cString: resolved).split(separator: "/")
-            if parts.count >= 3 { folders.append("/" + parts.dropLast(2).joined(separator: "/") + "/share/neuralcodec/models") }
+            // PREFIX/lib/FILE or PREFIX/bin/FILE, and where Debian has libraries: PREFIX/lib/x86_64-linux-gnu/FILE.
+            var prefixes = parts.count >= 3 ? [parts.dropLast(2)] : []
+            if parts.count >= 4, parts[parts.count - 3] == "lib" { prefixes.append(parts.dropLast(3)) }
+            folders += prefixes.map { "/" + $0.joined(separator: "/") + "/share/neuralcodec/models" }
         }
         return folders
     }

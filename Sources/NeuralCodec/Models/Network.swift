@@ -41,8 +41,8 @@ protocol NetworkSession: AnyObject {
     /// A payload's symbols to rebuilt latents. Returns the CRC-32C of the symbols in coding order. Throws `.badStream` for a payload that is damaged.
     func decode(rate: Int, _ payload: UnsafeRawBufferPointer) throws -> UInt32
 
-    /// Rebuilt latents, which it uses up, to pixels.
-    func synthesise(rate: Int, into pixels: UnsafeMutablePointer<UInt8>, stride: Int, channels: Int) throws
+    /// Rebuilt latents, which it uses up, to the colours of pixels.
+    func synthesise(rate: Int, into target: PictureTarget) throws
 }
 
 /// What a file holds, in coding order: hyperlatents, then latents. Views of a session's memory.

@@ -19,7 +19,7 @@ static const struct {
     {NC_LIMIT_EXCEEDED, "neuralcodec.LimitError", "More pixels or memory than max_pixels or max_memory allow; the message gives the number needed."},
     {NC_CANCELLED, "neuralcodec.CancelledError", "The progress callback returned False."},
     {NC_BAD_STREAM, "neuralcodec.BadStreamError", "Not a .nic file, or damaged, or truncated."},
-    {NC_UNSUPPORTED, "neuralcodec.UnsupportedError", "Valid, but of a kind this version does not handle: alpha, 16 bit, a newer format."},
+    {NC_UNSUPPORTED, "neuralcodec.UnsupportedError", "Valid, but of a kind this version does not handle: a newer format, another type of image."},
     {NC_MODEL_NOT_FOUND, "neuralcodec.ModelNotFoundError",
      "The model that the file or the caller names is not here, or is not the one the file needs."},
     {NC_BAD_MODEL, "neuralcodec.BadModelError", "The model file is damaged or of an unknown architecture."},
@@ -121,23 +121,31 @@ int read_threads(PyObject *value, uint32_t *threads)
     return 0;
 }
 
-/* A view of an 8-bit picture of shape (H, W) or (H, W, C) whose rows are without gaps. The caller releases *view. */
-static int read_picture(const module_state *state, PyObject *object, const char *name, int flags, Py_buffer *view, nc_image *image)
+/* Bits of a sample of a buffer, or 0: neither bytes nor 16-bit integers in the machine's order. */
+static uint32_t sample_bits(const Py_buffer *view)
+{
+    const char *format = view->format ? view->format : "B";
+    const uint16_t one = 1;
+    if (*format == '@' || *format == '=' || *format == (*(const uint8_t *)&one ? '<' : '>')) format++;
+    if (view->itemsize == 1 && strcmp(format, "B") == 0) return 8;
+    return view->itemsize == 2 && strcmp(format, "H") == 0 ? 16 : 0;
+}
+
+/* A view of a picture of shape (H, W) or (H, W, C) whose rows are without gaps. The caller releases *view. */
+static int read_picture(PyObject *object, const char *name, int flags, Py_buffer *view, nc_image *image, uint32_t *bits)
 {
     if (PyObject_GetBuffer(object, view, PyBUF_STRIDES | PyBUF_FORMAT | flags) < 0) return -1;
-    const Py_ssize_t *shape = view->shape, *strides = view->strides;
-    if (view->itemsize != 1 || (view->format && strcmp(view->format, "B") != 0)) {
-        PyErr_Format(PyExc_TypeError, "%s must hold unsigned 8-bit samples, not the format '%s'", name, view->format ? view->format : "?");
+    const Py_ssize_t *shape = view->shape, *strides = view->strides, sample = view->itemsize;
+    *bits = sample_bits(view);
+    if (!*bits) {
+        PyErr_Format(PyExc_TypeError, "%s must hold unsigned samples of 8 or 16 bits in the machine's order, not the format '%s'", name, view->format ? view->format : "?");
     } else if (view->ndim != 2 && view->ndim != 3) {
-        PyErr_Format(PyExc_ValueError, "%s must have the shape (H, W), (H, W, 1) or (H, W, 3), not %d dimensions", name, view->ndim);
+        PyErr_Format(PyExc_ValueError, "%s must have the shape (H, W) or (H, W, 1...4), not %d dimensions", name, view->ndim);
     } else {
-        Py_ssize_t height = shape[0], width = shape[1], channels = view->ndim == 3 ? shape[2] : 1;
-        if (channels == 2 || channels == 4) {
-            PyErr_Format(state->exceptions[NC_UNSUPPORTED], "%s has %zd channels: alpha is not supported", name, channels);
-        } else if (height < 1 || width < 1 || (channels != 1 && channels != 3)) {
-            PyErr_Format(PyExc_ValueError, "%s must have the shape (H, W), (H, W, 1) or (H, W, 3), not (%zd, %zd, %zd)", name, height, width,
-                         channels);
-        } else if ((channels > 1 && strides[2] != 1) || (width > 1 && strides[1] != channels) || (height > 1 && strides[0] < width * channels)) {
+        Py_ssize_t height = shape[0], width = shape[1], channels = view->ndim == 3 ? shape[2] : 1, pixel = channels * sample;
+        if (height < 1 || width < 1 || channels < 1 || channels > 4) {
+            PyErr_Format(PyExc_ValueError, "%s must have the shape (H, W) or (H, W, 1...4), not (%zd, %zd, %zd)", name, height, width, channels);
+        } else if ((channels > 1 && strides[2] != sample) || (width > 1 && strides[1] != pixel) || (height > 1 && strides[0] < width * pixel)) {
             PyErr_Format(PyExc_ValueError, "%s must have rows without gaps, from top to bottom", name);
         } else {
             *image = (nc_image){.pixels = view->buf, .width = (size_t)width, .height = (size_t)height, .channels = (size_t)channels,
@@ -147,6 +155,16 @@ static int read_picture(const module_state *state, PyObject *object, const char 
     }
     PyBuffer_Release(view);
     return -1;
+}
+
+/* Views of the bytes given as metadata; None is nothing. The caller releases all three, whatever came of them. */
+static int read_metadata_views(PyObject *const objects[3], Py_buffer views[3], nc_metadata *metadata)
+{
+    for (int i = 0; i < 3; i++)
+        if (objects[i] != Py_None && PyObject_GetBuffer(objects[i], &views[i], PyBUF_SIMPLE) < 0) return -1;
+    *metadata = (nc_metadata){.struct_size = sizeof *metadata, .icc = views[0].buf, .icc_size = (size_t)views[0].len, .exif = views[1].buf,
+                              .exif_size = (size_t)views[1].len, .xmp = views[2].buf, .xmp_size = (size_t)views[2].len};
+    return 0;
 }
 
 /* ---- Library calls without the interpreter lock -------------------------------------------------------------------------------------- */
@@ -326,7 +344,7 @@ static PyType_Spec model_spec = {
 typedef struct {
     PyObject_HEAD
     uint8_t *memory;
-    Py_ssize_t shape[3], strides[3];
+    Py_ssize_t shape[3], strides[3];  /* the last stride: bytes of a sample */
 } pixels_object;
 
 static PyObject *wrap_pixels(PyTypeObject *type, uint8_t *memory, const nc_info *info)
@@ -341,8 +359,8 @@ static PyObject *wrap_pixels(PyTypeObject *type, uint8_t *memory, const nc_info 
     self->shape[0] = (Py_ssize_t)info->height;
     self->shape[1] = (Py_ssize_t)info->width;
     self->shape[2] = (Py_ssize_t)info->channels;
-    self->strides[2] = 1;
-    self->strides[1] = self->shape[2];
+    self->strides[2] = (Py_ssize_t)info->bit_depth / 8;
+    self->strides[1] = self->shape[2] * self->strides[2];
     self->strides[0] = self->shape[1] * self->strides[1];
     return (PyObject *)self;
 }
@@ -351,8 +369,8 @@ static int pixels_get_buffer(PyObject *object, Py_buffer *view, int flags)
 {
     pixels_object *self = (pixels_object *)object;
     *view = (Py_buffer){
-        .buf = self->memory, .obj = Py_NewRef(object), .len = self->shape[0] * self->strides[0], .itemsize = 1, .ndim = 3,
-        .format = (flags & PyBUF_FORMAT) == PyBUF_FORMAT ? "B" : NULL,
+        .buf = self->memory, .obj = Py_NewRef(object), .len = self->shape[0] * self->strides[0], .itemsize = self->strides[2], .ndim = 3,
+        .format = (flags & PyBUF_FORMAT) != PyBUF_FORMAT ? NULL : self->strides[2] == 1 ? "B" : "H",
         .shape = (flags & PyBUF_ND) == PyBUF_ND ? self->shape : NULL,
         .strides = (flags & PyBUF_STRIDES) == PyBUF_STRIDES ? self->strides : NULL,
     };
@@ -384,12 +402,14 @@ static PyType_Spec pixels_spec = {
 
 static PyObject *encode(PyObject *module, PyObject *arguments, PyObject *keywords)
 {
-    static char *names[] = {"image", "quality", "target_size", "target_psnr", "model", "threads", "max_pixels", "max_memory", "progress", NULL};
+    static char *names[] = {"image", "quality", "target_size", "target_psnr", "model", "threads", "max_pixels", "max_memory", "progress", "without_alpha",
+                            "icc", "exif", "xmp", NULL};
     const module_state *state = PyModule_GetState(module);
     PyObject *object, *quality = NULL, *target_size = NULL, *target_psnr = NULL, *model = NULL;
-    PyObject *threads = NULL, *max_pixels = NULL, *max_memory = NULL, *progress = Py_None;
-    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "O|$OOOOOOOO:encode", names, &object, &quality, &target_size, &target_psnr, &model,
-                                     &threads, &max_pixels, &max_memory, &progress))
+    PyObject *threads = NULL, *max_pixels = NULL, *max_memory = NULL, *progress = Py_None, *beside[3] = {Py_None, Py_None, Py_None};
+    int without_alpha = 0;
+    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "O|$OOOOOOOOpOOO:encode", names, &object, &quality, &target_size, &target_psnr, &model,
+                                     &threads, &max_pixels, &max_memory, &progress, &without_alpha, &beside[0], &beside[1], &beside[2]))
         return NULL;
 
     nc_encode_options options;
@@ -404,40 +424,51 @@ static PyObject *encode(PyObject *module, PyObject *arguments, PyObject *keyword
         return NULL;
     options.progress = report_progress;
     options.progress_user = &call;
+    options.alpha = without_alpha ? NC_ALPHA_NONE : NC_ALPHA_LOSSLESS;
 
-    Py_buffer view;
+    Py_buffer view, views[3] = {{0}};
     nc_image image;
-    if (read_picture(state, object, "image", PyBUF_SIMPLE, &view, &image) < 0) return NULL;
-    uint8_t *data = NULL;
-    size_t size = 0;
-    nc_encode_result result = {.struct_size = sizeof result};
-    call.thread = PyEval_SaveThread();
-    nc_status status = nc_encode(handle, &image, &options, &data, &size, &result);
-    PyEval_RestoreThread(call.thread);
-
-    PyObject *file = status == NC_OK && !PyErr_Occurred() ? PyBytes_FromStringAndSize((const char *)data, (Py_ssize_t)size)
-                                                           : raise_status(state, status, &result);
-    nc_free(data);
+    nc_metadata metadata;
+    if (read_picture(object, "image", PyBUF_SIMPLE, &view, &image, &options.bit_depth) < 0) return NULL;
+    PyObject *file = NULL;
+    if (read_metadata_views(beside, views, &metadata) == 0) {
+        options.metadata = &metadata;
+        uint8_t *data = NULL;
+        size_t size = 0;
+        nc_encode_result result = {.struct_size = sizeof result};
+        call.thread = PyEval_SaveThread();
+        nc_status status = nc_encode(handle, &image, &options, &data, &size, &result);
+        PyEval_RestoreThread(call.thread);
+        file = status == NC_OK && !PyErr_Occurred() ? PyBytes_FromStringAndSize((const char *)data, (Py_ssize_t)size) : raise_status(state, status, &result);
+        nc_free(data);
+    }
     PyBuffer_Release(&view);
+    for (int i = 0; i < 3; i++) PyBuffer_Release(&views[i]);
     return file;
 }
 
 /* Decodes into the buffer `out`, whose shape must be the picture's. */
-static nc_status decode_into(const module_state *state, const nc_model *handle, const Py_buffer *data, const nc_decode_options *options,
+static nc_status decode_into(const nc_model *handle, const Py_buffer *data, const nc_decode_options *options,
                              running_call *call, PyObject *out)
 {
     nc_info info = {.struct_size = sizeof info};
     nc_status status = nc_read_info(data->buf, (size_t)data->len, &info);
     if (status != NC_OK) return status;
+    if (options->alpha == NC_ALPHA_NONE) info.channels -= (size_t)info.alpha;
+    if (options->bit_depth) info.bit_depth = options->bit_depth;
     Py_buffer view;
     nc_image image;
-    if (read_picture(state, out, "out", PyBUF_WRITABLE, &view, &image) < 0) return NC_INVALID_ARGUMENT;
-    if (image.height != info.height || image.width != info.width || image.channels != info.channels) {
+    uint32_t bits;
+    if (read_picture(out, "out", PyBUF_WRITABLE, &view, &image, &bits) < 0) return NC_INVALID_ARGUMENT;
+    if (bits != info.bit_depth) {
+        PyErr_Format(PyExc_TypeError, "out has samples of %u bits, the picture of %zu", (unsigned)bits, info.bit_depth);
+        status = NC_INVALID_ARGUMENT;
+    } else if (image.height != info.height || image.width != info.width || image.channels != info.channels) {
         PyErr_Format(PyExc_ValueError, "out has the shape (%zu, %zu, %zu), the picture (%zu, %zu, %zu)", image.height, image.width, image.channels,
                      info.height, info.width, info.channels);
         status = NC_INVALID_ARGUMENT;
     } else {
-        size_t row = image.width * image.channels;
+        size_t row = image.width * image.channels * bits / 8;
         call->thread = PyEval_SaveThread();
         status = nc_decode_into(handle, data->buf, (size_t)data->len, options, view.buf, (image.height - 1) * image.stride + row, image.stride);
         PyEval_RestoreThread(call->thread);
@@ -448,20 +479,24 @@ static nc_status decode_into(const module_state *state, const nc_model *handle, 
 
 static PyObject *decode(PyObject *module, PyObject *arguments, PyObject *keywords)
 {
-    static char *names[] = {"data", "model", "threads", "out", "max_pixels", "max_memory", "progress", NULL};
+    static char *names[] = {"data", "model", "threads", "out", "max_pixels", "max_memory", "progress", "without_alpha", "bit_depth", NULL};
     const module_state *state = PyModule_GetState(module);
-    PyObject *object, *model = NULL, *threads = NULL, *out = Py_None, *max_pixels = NULL, *max_memory = NULL, *progress = Py_None;
-    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "O|$OOOOOO:decode", names, &object, &model, &threads, &out, &max_pixels, &max_memory,
-                                     &progress))
+    PyObject *object, *model = NULL, *threads = NULL, *out = Py_None, *max_pixels = NULL, *max_memory = NULL, *progress = Py_None, *bit_depth = NULL;
+    int without_alpha = 0;
+    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "O|$OOOOOOpO:decode", names, &object, &model, &threads, &out, &max_pixels, &max_memory,
+                                     &progress, &without_alpha, &bit_depth))
         return NULL;
 
     nc_decode_options options;
     nc_decode_options_init(&options);
     const nc_model *handle;
     running_call call;
+    size_t bits = 0;
     if (read_threads(threads, &options.threads) < 0 || read_limits(max_pixels, max_memory, &options.limits) < 0 ||
-        read_model(state, model, &handle) < 0 || begin_call(&call, progress) < 0)
+        read_count(bit_depth, "bit_depth", 8, 16, &bits) < 0 || read_model(state, model, &handle) < 0 || begin_call(&call, progress) < 0)
         return NULL;
+    options.alpha = without_alpha ? NC_ALPHA_NONE : NC_ALPHA_LOSSLESS;
+    options.bit_depth = (uint32_t)bits;
     options.progress = report_progress;
     options.progress_user = &call;
 
@@ -469,7 +504,7 @@ static PyObject *decode(PyObject *module, PyObject *arguments, PyObject *keyword
     if (PyObject_GetBuffer(object, &data, PyBUF_SIMPLE) < 0) return NULL;
     PyObject *answer;
     if (out != Py_None) {
-        nc_status status = decode_into(state, handle, &data, &options, &call, out);
+        nc_status status = decode_into(handle, &data, &options, &call, out);
         answer = status == NC_OK && !PyErr_Occurred() ? Py_NewRef(out) : raise_status(state, status, NULL);
     } else {
         uint8_t *memory = NULL;
@@ -497,12 +532,33 @@ static PyObject *read_info(PyObject *module, PyObject *object)
     PyBuffer_Release(&data);
     if (status != NC_OK) return raise_status(PyModule_GetState(module), status, NULL);
     PyObject *hash = hexadecimal(info.model_hash, info.model_id[0] ? sizeof info.model_hash : 0);
-    return Py_BuildValue("{s:n,s:n,s:n,s:n,s:s,s:N,s:i,s:N,s:I,s:I,s:n}",
+    return Py_BuildValue("{s:n,s:n,s:n,s:n,s:s,s:N,s:i,s:N,s:I,s:I,s:n,s:N,s:n,s:I,s:n,s:n,s:n}",
                          "width", (Py_ssize_t)info.width, "height", (Py_ssize_t)info.height, "channels", (Py_ssize_t)info.channels,
                          "bit_depth", (Py_ssize_t)info.bit_depth, "model_id", info.model_id, "model_hash", hash,
                          "rate_parameter", (int)info.rate_parameter, "stored", PyBool_FromLong(info.stored),
                          "format_version", (unsigned)info.format_version, "arithmetic_version", (unsigned)info.arithmetic_version,
-                         "payload_size", (Py_ssize_t)info.payload_size);
+                         "payload_size", (Py_ssize_t)info.payload_size, "alpha", PyBool_FromLong(info.alpha), "alpha_size",
+                         (Py_ssize_t)info.alpha_size, "orientation", (unsigned)info.orientation, "icc_size", (Py_ssize_t)info.icc_size,
+                         "exif_size", (Py_ssize_t)info.exif_size, "xmp_size", (Py_ssize_t)info.xmp_size);
+}
+
+/* A copy; None of nothing. */
+static PyObject *bytes_of(const void *data, size_t size)
+{
+    return size ? PyBytes_FromStringAndSize(data, (Py_ssize_t)size) : Py_NewRef(Py_None);
+}
+
+static PyObject *read_metadata(PyObject *module, PyObject *object)
+{
+    Py_buffer data;
+    if (PyObject_GetBuffer(object, &data, PyBUF_SIMPLE) < 0) return NULL;
+    nc_metadata found = {.struct_size = sizeof found};
+    nc_status status = nc_read_metadata(data.buf, (size_t)data.len, &found);
+    PyObject *answer = status == NC_OK ? Py_BuildValue("{s:N,s:N,s:N}", "icc", bytes_of(found.icc, found.icc_size), "exif", bytes_of(found.exif, found.exif_size),
+                                                       "xmp", bytes_of(found.xmp, found.xmp_size))
+                                       : raise_status(PyModule_GetState(module), status, NULL);
+    PyBuffer_Release(&data);
+    return answer;
 }
 
 static PyObject *cpu_info(PyObject *module, PyObject *unused)
@@ -524,6 +580,7 @@ static PyMethodDef functions[] = {
      "See neuralcodec.encode. image: a buffer of shape (H, W) or (H, W, C)."},
     {"decode", (PyCFunction)(void (*)(void))decode, METH_VARARGS | METH_KEYWORDS, "See neuralcodec.decode. Returns Pixels, or out where given."},
     {"read_info", read_info, METH_O, "See neuralcodec.read_info. Returns a dict."},
+    {"read_metadata", read_metadata, METH_O, "See neuralcodec.read_metadata. Returns a dict."},
     {"cpu_info", cpu_info, METH_NOARGS,
      "cpu_info()\n--\n\nOne line on what the library uses on this CPU: the instruction-set path and the number of logical cores.\n\n"
      ">>> 'core' in cpu_info()\nTrue"},

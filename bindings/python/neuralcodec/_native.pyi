@@ -106,6 +106,17 @@ class _InfoDict(TypedDict):
     format_version: int
     arithmetic_version: int
     payload_size: int
+    alpha: bool
+    alpha_size: int
+    orientation: int
+    icc_size: int
+    exif_size: int
+    xmp_size: int
+
+class _MetadataDict(TypedDict):
+    icc: bytes | None
+    exif: bytes | None
+    xmp: bytes | None
 
 def encode(
     image: _Buffer,
@@ -118,6 +129,10 @@ def encode(
     max_pixels: int | None = ...,
     max_memory: int | None = ...,
     progress: Callable[[float], object] | None = ...,
+    without_alpha: bool = ...,
+    icc: _Buffer | None = ...,
+    exif: _Buffer | None = ...,
+    xmp: _Buffer | None = ...,
 ) -> bytes: ...
 def decode(
     data: _Buffer,
@@ -128,7 +143,10 @@ def decode(
     max_pixels: int | None = ...,
     max_memory: int | None = ...,
     progress: Callable[[float], object] | None = ...,
+    without_alpha: bool = ...,
+    bit_depth: int | None = ...,
 ) -> Any: ...
 def read_info(data: _Buffer, /) -> _InfoDict: ...
+def read_metadata(data: _Buffer, /) -> _MetadataDict: ...
 def cpu_info() -> str: ...
 def version() -> str: ...

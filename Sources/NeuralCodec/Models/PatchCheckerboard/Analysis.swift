@@ -19,7 +19,7 @@ extension PatchCheckerboard {
         let inputs = embedCore.inputChannels
         session.layers.team.runSpans(rows: y0.rows, columns: y0.columns) { span, worker in
             let patches = session.scratch[worker]
-            session.layers.kernels.patches(
+            session.layers.kernels.patches(bits: picture.bitDepth)(
                 picture.pixels.assumingMemoryBound(to: UInt8.self), picture.stride, picture.width, picture.height, picture.channels, span.row, span.start,
                 patches, span.count)
             let latents = y0.at(span.row, span.start)

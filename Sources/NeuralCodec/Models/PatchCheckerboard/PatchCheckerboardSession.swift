@@ -123,9 +123,9 @@ extension PatchCheckerboard {
 
         // MARK: Both
 
-        func synthesise(rate: Int, into pixels: UnsafeMutablePointer<UInt8>, stride: Int, channels: Int) throws {
+        func synthesise(rate: Int, into target: PictureTarget) throws {
             let factors = network.evaluateRates(rate, into: layers.rates)
-            try network.synthesise(self, factors, into: pixels, stride: stride, channels: channels)
+            try network.synthesise(self, factors, into: target)
         }
     }
 }

@@ -2,7 +2,7 @@
 
 extension PatchCheckerboard {
     /// Rebuilt latents to pixels. Overwrites the latents.
-    func synthesise(_ session: Session, _ factors: RateFactors, into pixels: UnsafeMutablePointer<UInt8>, stride: Int, channels: Int) throws {
+    func synthesise(_ session: Session, _ factors: RateFactors, into target: PictureTarget) throws {
         let f = session.workspace[session.plan.rebuilt]
         let team = session.layers.team
         let M = hyperparameters.latentChannels
@@ -25,11 +25,11 @@ extension PatchCheckerboard {
             unembed.apply(session.layers, span, from: f, to: cells, channel: R)
         }
         try session.progress.step(0.5)
-        try render(session, cells, into: pixels, stride: stride, channels: channels)
+        try render(session, cells, into: target)
     }
 
     /// The picture at 1/4 resolution, and features, to pixels.
-    private func render(_ session: Session, _ cells: FeatureMap, into pixels: UnsafeMutablePointer<UInt8>, stride: Int, channels: Int) throws {
+    private func render(_ session: Session, _ cells: FeatureMap, into target: PictureTarget) throws {
         let (map, wide) = (session.workspace[session.plan.render], session.workspace[session.plan.renderWide])
         let team = session.layers.team
         let g = session.plan.geometry
@@ -46,9 +46,9 @@ extension PatchCheckerboard {
         team.runSpans(rows: map.rows, columns: map.columns) { span, worker in
             let detail = session.scratch[worker]
             renderOut.apply(session.layers, span, from: map, output: detail, outputStep: cell)
-            session.layers.kernels.pixels(
+            session.layers.kernels.pixels(bits: target.format.bitDepth)(
                 cells.at(span.row, span.start) + hyperparameters.renderChannels, cells.step, detail, span.row, span.start, span.count,
-                pixels, stride, g.width, g.height, channels)
+                target.pixels, target.stride, g.width, g.height, target.format.channels)
         }
         try session.progress.step(1)
     }

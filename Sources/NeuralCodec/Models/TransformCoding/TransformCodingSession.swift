@@ -44,7 +44,7 @@ extension TransformCoding {
         func analyse(_ picture: PictureView) throws {
             let map = stages.picture
             resources.team.run(map.rows) { [kernels] row, _ in
-                kernels.pixels_to_map(
+                kernels.pixelsToMap(bits: picture.bitDepth)(
                     picture.pixels.assumingMemoryBound(to: UInt8.self), picture.stride, picture.width, picture.height, picture.channels, row, 0, map.at(row, 0),
                     map.step, map.columns)
             }
@@ -132,13 +132,14 @@ extension TransformCoding {
             }
         }
 
-        func synthesise(rate: Int, into pixels: UnsafeMutablePointer<UInt8>, stride: Int, channels: Int) throws {
+        func synthesise(rate: Int, into target: PictureTarget) throws {
             let map = stages.picture
             stages.synthesise(run)
             resources.trace?.keepPicture(map)
             try resources.progress.step(0.9)
             resources.team.run(min(map.rows, plan.height)) { [kernels, plan] row, _ in
-                kernels.map_to_pixels(map.at(row, 0), map.step, row, 0, plan.width, pixels, stride, plan.width, plan.height, channels)
+                kernels.mapToPixels(bits: target.format.bitDepth)(
+                    map.at(row, 0), map.step, row, 0, plan.width, target.pixels, target.stride, plan.width, plan.height, target.format.channels)
             }
             try resources.progress.step(1)
         }
