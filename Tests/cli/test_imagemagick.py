@@ -95,6 +95,8 @@ def test_other_formats(command, convert):
 
 
 def test_known_by_content(command, convert):
+    if CONVERT == "magick":
+        pytest.skip("ImageMagick 7.1 reads no magic.xml")
     command.write("in.png", scene(60, 80))
     command.run("encode", "in.png", "picture")
     convert.run("picture", "out.png")
