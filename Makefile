@@ -83,14 +83,13 @@ stage: products
 	$(call install_python,$(abspath $(stage)/python),PKG_CONFIG_PATH=$(abspath $(stage)/lib/pkgconfig))
 	$(call install_integrations,$(stage),$(abspath $(stage)),$(stage)/lib/$(loaders),$$$$ORIGIN/../../..)
 
-##   make install     install what make has built under PREFIX=/usr/local; DESTDIR= is put before it; PYTHONDIR= takes the Python package,
-##                  GDK_PIXBUF_MODULEDIR= the loader of gdk-pixbuf (docs/gdk-pixbuf.md)
+##   make install     install what make has built under PREFIX=/usr/local; DESTDIR= is put before it; PYTHONDIR= takes the Python package
 install:
 	@[ -e $(stage)/lib/libneuralcodec.so ] || { echo "make install: run make first" >&2; exit 1; }
 	$(call install_files,$(DESTDIR)$(PREFIX),$(PREFIX))
 	$(call install_python,$(abspath $(DESTDIR)$(PYTHONDIR)),PKG_CONFIG_PATH=$(abspath $(DESTDIR)$(PREFIX)/lib/pkgconfig) PKG_CONFIG_SYSROOT_DIR=$(DESTDIR))
-	$(call install_integrations,$(DESTDIR)$(PREFIX),$(PREFIX),$(DESTDIR)$(GDK_PIXBUF_MODULEDIR),$(if $(filter undefined,$(origin NEURALCODEC_RPATH)),$(PREFIX)/$(or $(LIBDIR),lib),$(NEURALCODEC_RPATH)))
 	[ -n "$(DESTDIR)" ] || ldconfig 2>/dev/null || true
+	$(call install_integrations,$(DESTDIR)$(PREFIX),$(PREFIX),$(DESTDIR)$(GDK_PIXBUF_MODULEDIR),$(if $(filter undefined,$(origin NEURALCODEC_RPATH)),$(PREFIX)/$(or $(LIBDIR),lib),$(NEURALCODEC_RPATH)))
 	$(if $(DESTDIR),,$(if $(gdk_pixbuf),integrations/gdk-pixbuf/update-cache $(GDK_PIXBUF_MODULEDIR)))
 
 ##   make demo        encode a photograph (PICTURE=examples/photo.png), beside JPEG at the same size
