@@ -15,7 +15,7 @@ from PIL import Image, ImageCms
 from png_writer import png
 
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-CORRUPT, NO_MEMORY, BAD_OPTION = 0, 1, 2  # of GdkPixbufError
+CORRUPT, NO_MEMORY, BAD_OPTION, UNKNOWN_TYPE, FAILED = 0, 1, 2, 3, 5  # of GdkPixbufError
 
 
 def exif(orientation):
@@ -179,7 +179,8 @@ def test_damaged(pixbuf):
         damaged = bytes(file[:position]) + bytes([file[position] ^ 0x10]) + bytes(file[position + 1 :])
         for arguments in (("load",), ("chunks", 100)):
             code, message = pixbuf.fails(*arguments, pixbuf.write("a.nic", damaged))
-            assert message.startswith("NIC: ") and len(message) > 20, message
+            # The bytes at 8 and 9 are versions.
+            assert code == (UNKNOWN_TYPE if position < 10 else CORRUPT) and message.startswith("NIC: "), message
 
 
 def test_too_many_pixels(pixbuf):
@@ -189,7 +190,7 @@ def test_too_many_pixels(pixbuf):
         struct.pack_into("<II", head, 8, width, height)
         struct.pack_into("<I", head, 45, crc32c(head[:45]))
         code, message = pixbuf.fails("load", pixbuf.write("a.nic", from_file[:10] + bytes(head) + from_file[59:]))
-        assert code in (CORRUPT, NO_MEMORY) and message.startswith("NIC: "), message
+        assert code == NO_MEMORY and message.startswith("NIC: "), message
 
 
 def crc32c(data):
@@ -199,6 +200,12 @@ def crc32c(data):
         for _ in range(8):
             crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
     return crc ^ 0xFFFFFFFF
+
+
+def test_missing_model(pixbuf):
+    model = neuralcodec.Model(REPOSITORY / "Tests/goldens/tiny.safetensors")
+    code, message = pixbuf.fails("load", pixbuf.write("a.nic", neuralcodec.encode(source(3, np.uint8), model=model)))
+    assert code == FAILED and message.startswith("NIC: ") and model.id in message
 
 
 # ---- Saving
