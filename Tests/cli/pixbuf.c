@@ -26,7 +26,10 @@ static int print(GdkPixbuf *pixbuf, GError **error)
     int width = gdk_pixbuf_get_width(pixbuf), height = gdk_pixbuf_get_height(pixbuf), channels = gdk_pixbuf_get_n_channels(pixbuf);
     const char *orientation = gdk_pixbuf_get_option(pixbuf, "orientation"), *profile = gdk_pixbuf_get_option(pixbuf, "icc-profile");
     printf("%d %d %d %s %s\n", width, height, channels, orientation ? orientation : "-", profile ? profile : "-");
-    for (int y = 0; y < height; y++) fwrite(gdk_pixbuf_read_pixels(pixbuf) + (size_t)y * (size_t)gdk_pixbuf_get_rowstride(pixbuf), (size_t)channels, (size_t)width, stdout);
+    for (int y = 0; y < height; y++) {
+        const guint8 *row = gdk_pixbuf_read_pixels(pixbuf) + (size_t)y * (size_t)gdk_pixbuf_get_rowstride(pixbuf);
+        fwrite(row, (size_t)channels, (size_t)width, stdout);
+    }
     g_object_unref(pixbuf);
     return 0;
 }

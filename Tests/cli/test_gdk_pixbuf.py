@@ -223,7 +223,10 @@ def test_save(pixbuf, channels):
 
 @pytest.mark.parametrize(
     ("options", "named"),
-    [(("quality", "101"), "101"), (("quality", "good"), "good"), (("quality", "nan"), "nan"), (("quality", ""), "quality"), (("icc-profile", ""), "icc-profile"), (("tEXt::a", "b"), "tEXt::a")],
+    [
+        (("quality", "101"), "101"), (("quality", "good"), "good"), (("quality", "nan"), "nan"), (("quality", ""), "quality"),
+        (("icc-profile", ""), "icc-profile"), (("tEXt::a", "b"), "tEXt::a"),
+    ],
 )
 def test_wrong_options(pixbuf, options, named):
     pixbuf.write("in.png", png(source(3, np.uint8)))
