@@ -9,6 +9,8 @@ DESTDIR ?=
 LIBDIR ?= lib
 # Where `make install` puts the Python package: a folder of PREFIX that python3 searches, if it has one.
 PYTHONDIR ?= $(shell python3 scripts/python-folder $(PREFIX))
+# Where `make install` puts the loader of gdk-pixbuf. gdk-pixbuf looks in one folder only: pkg-config --variable=gdk_pixbuf_moduledir gdk-pixbuf-2.0
+GDK_PIXBUF_MODULEDIR ?= $(PREFIX)/$(LIBDIR)/$(loaders)
 # Photograph of `make demo`
 PICTURE ?= examples/photo.png
 # The 24 Kodak pictures of `make bench`
@@ -78,9 +80,29 @@ define install_python
 	cd bindings/python && $(2) $(abspath $(python)) setup.py -q build --force -b $(abspath .build/python) --build-lib $(1)
 endef
 
+# Version of gdk-pixbuf's interface of modules; empty where its development files are not installed
+gdk_pixbuf := $(shell pkg-config --variable=gdk_pixbuf_binary_version gdk-pixbuf-2.0 2>/dev/null)
+loaders := gdk-pixbuf-2.0/$(gdk_pixbuf)/loaders
+
+# $(call install_integrations,FOLDER,PREFIX,folder of gdk-pixbuf's loaders,where the loader finds the library)
+define install_integrations
+	install -d $(1)/share/neuralcodec/ImageMagick
+	sed -e 's|@prefix@|$(2)|' integrations/imagemagick/delegates.xml.in >$(1)/share/neuralcodec/ImageMagick/delegates.xml
+	install -m 644 integrations/imagemagick/magic.xml $(1)/share/neuralcodec/ImageMagick/magic.xml
+	$(if $(gdk_pixbuf),$(install_loader),@echo "make: no loader for GTK programs: pkg-config does not find gdk-pixbuf-2.0 (Debian: libgdk-pixbuf-2.0-dev)")
+endef
+
+# With the arguments of install_integrations. The loader is linked for its place.
+define install_loader
+	install -d $(1)/share/thumbnailers
+	install -m 644 integrations/gdk-pixbuf/neuralcodec.thumbnailer $(1)/share/thumbnailers/neuralcodec.thumbnailer
+	PKG_CONFIG_PATH=$(abspath $(stage)/lib/pkgconfig) $(MAKE) -s -B -C integrations/gdk-pixbuf OUT=$(abspath $(3)) LDFLAGS=-s NEURALCODEC_RPATH='$(4)'
+endef
+
 stage: products
 	$(call install_files,$(stage),$${pcfiledir}/../..,lib)
 	$(call install_python,$(abspath $(stage)/python),PKG_CONFIG_PATH=$(abspath $(stage)/lib/pkgconfig))
+	$(call install_integrations,$(stage),$(abspath $(stage)),$(stage)/lib/$(loaders),$$$$ORIGIN/../../..)
 
 ##   make install     install what make has built under PREFIX=/usr/local; DESTDIR= is put before it; LIBDIR=lib takes the library, PYTHONDIR= the Python package
 install:
@@ -88,6 +110,8 @@ install:
 	$(call install_files,$(DESTDIR)$(PREFIX),$(PREFIX),$(LIBDIR))
 	$(call install_python,$(abspath $(DESTDIR)$(PYTHONDIR)),PKG_CONFIG_PATH=$(abspath $(DESTDIR)$(PREFIX)/$(LIBDIR)/pkgconfig) PKG_CONFIG_SYSROOT_DIR=$(DESTDIR))
 	[ -n "$(DESTDIR)" ] || ldconfig 2>/dev/null || true
+	$(call install_integrations,$(DESTDIR)$(PREFIX),$(PREFIX),$(DESTDIR)$(GDK_PIXBUF_MODULEDIR),$(if $(filter undefined,$(origin NEURALCODEC_RPATH)),$(PREFIX)/$(LIBDIR),$(NEURALCODEC_RPATH)))
+	$(if $(DESTDIR),,$(if $(gdk_pixbuf),integrations/gdk-pixbuf/update-cache $(GDK_PIXBUF_MODULEDIR)))
 
 packages := $(stage)/packages
 
@@ -110,7 +134,9 @@ demo: stage
 	$(python) Benchmarks/demo.py $(PICTURE)
 
 ##   make test        the Swift tests, then those of the staged command, C interface and Python package
-test: stage
+test:
+	scripts/setup --test
+	$(MAKE) --no-print-directory stage
 	swift build --product libneuralcodecPackageTests $(swift_tests)
 	swift test --skip-build $(swift_tests)
 	$(swift_products) --product neuralcodec-bench

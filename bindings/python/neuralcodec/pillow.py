@@ -10,14 +10,14 @@
 ('NIC', 'RGB', (64, 48))
 
 `Image.open` reads the file, verifies its checksums and takes size, mode and `info` from its header; the pixels are decoded when they are first needed, with the
-model that the file names. The modes are L, LA, RGB and RGBA, and I;16 for gray pictures of 16 bits; other pictures of 16 bits come scaled to 8, because Pillow
-has no mode for them. `info` has "model" (its id, "" for colours stored without loss), "stored", "bit_depth" (of the file), and where the file has them,
-"icc_profile", "exif" and "xmp". What the library has against a file is an OSError of `load`.
+model that the file names. Files of 8 bits have the modes L, LA, RGB and RGBA; gray ones of 16 bits I;16, and others of 16 bits, for which Pillow has no modes, are
+rounded to 8. `info` has "model" (its id, "" for pictures stored without loss), "stored" and "bit_depth" (8 or 16, of the file), and, where the file has them,
+"icc_profile", "exif" and "xmp", so that `getexif`, `getxmp` and `ImageOps.exif_transpose` work. What the library has against a file is an OSError of `load`.
 
-`Image.save` takes the arguments of `neuralcodec.encode`: quality, target_size, target_psnr, model, threads, max_pixels, max_memory, progress and alpha; others are
-ignored, as by Pillow's own formats. Metadata is given as icc_profile, exif (bytes or `Image.Exif`) and xmp; the picture's own `info["icc_profile"]` is kept without
-being asked for. The modes above are coded as they are; 1 becomes L, and P, CMYK, YCbCr, LAB and HSV become RGB, with alpha where they have transparency.
-I and F are refused with an OSError: convert them first.
+`Image.save` takes the arguments of `neuralcodec.encode`: quality, target_size, target_psnr, model, threads, max_pixels, max_memory, progress and alpha; and, as
+Pillow's own formats do, icc_profile (by default that of `info`), exif (bytes or an `Image.Exif`) and xmp, which are not kept by themselves. Others are ignored.
+The modes above are coded as they are, 1 as L, and P, CMYK, YCbCr, LAB and HSV as RGB, with alpha if they have transparency. The modes I and F are refused with an
+OSError: convert them first.
 """
 
 from __future__ import annotations
@@ -32,9 +32,7 @@ _SIGNATURE = b"\x8eNIC\r\n\x1a\n"
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 """By the number of channels."""
 _GRAY_16 = ("I;16", "I;16L", "I;16B", "I;16N")
-_COLOURS = {"1": "L", "L": "L", "La": "L", "LA": "L"} | dict.fromkeys(("P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "LAB", "HSV"), "RGB")
-"""What the colours of a mode are coded as."""
-_OPTIONS = ("quality", "target_size", "target_psnr", "model", "threads", "max_pixels", "max_memory", "progress", "alpha", "xmp")
+_OPTIONS = ("quality", "target_size", "target_psnr", "model", "threads", "max_pixels", "max_memory", "progress", "alpha")
 
 
 def _accept(prefix: bytes) -> bool:
@@ -47,18 +45,18 @@ class NICImageFile(ImageFile.ImageFile):
 
     def _open(self) -> None:
         assert self.fp is not None
-        data = self.fp.read()
+        file = self.fp.read()
         try:
-            info, metadata = read_info(data), read_metadata(data)
+            info, metadata = read_info(file), read_metadata(file)
         except Error as error:
             raise SyntaxError(str(error)) from error  # Pillow's word for a file that a plugin cannot open
         self._size = (info.width, info.height)
         self._mode = "I;16" if (info.channels, info.bit_depth) == (1, 16) else _MODES[info.channels]
-        self.info |= {"model": info.model_id, "stored": info.stored, "bit_depth": info.bit_depth}
-        for name, value in (("icc_profile", metadata.icc), ("exif", metadata.exif), ("xmp", metadata.xmp)):
-            if value is not None:
-                self.info[name] = value
-        self.tile = [("neuralcodec", (0, 0, *self.size), 0, ())]
+        self.info.update(model=info.model_id, stored=info.stored, bit_depth=info.bit_depth)
+        # With the six bytes that Pillow's JPEG files begin their Exif with.
+        exif = metadata.exif and b"Exif\0\0" + metadata.exif
+        self.info.update({name: content for name, content in (("icc_profile", metadata.icc), ("exif", exif), ("xmp", metadata.xmp)) if content})
+        self.tile = [("neuralcodec", (0, 0, *self.size), 0, (self.mode,))]
 
 
 class _Decoder(ImageFile.PyDecoder):
@@ -68,32 +66,45 @@ class _Decoder(ImageFile.PyDecoder):
 
     def decode(self, buffer: Any) -> tuple[int, int]:
         assert self.fd is not None
+        (mode,) = self.args
+        gray_16 = mode == "I;16"
         try:
-            pixels = decode(self.fd.read(), bit_depth=None if self.mode == "I;16" else 8)
+            pixels = decode(self.fd.read(), bit_depth=None if gray_16 else 8)
         except Error as error:
             raise OSError(str(error)) from error
-        self.set_as_raw(pixels.tobytes(), "I;16N" if self.mode == "I;16" else self.mode)
+        # I;16 is little-endian everywhere.
+        self.set_as_raw((pixels.astype("<u2", copy=False) if gray_16 else pixels).tobytes(), mode)
         return -1, 0  # done, without an error
+
+
+def _coded_mode(picture: Image.Image) -> str:
+    """The mode that the picture is coded in; OSError if there is none."""
+    transparent = picture.has_transparency_data
+    if picture.mode in ("1", "L", "LA", "La"):
+        return "LA" if transparent else "L"
+    if picture.mode in _GRAY_16 and not transparent:
+        return picture.mode
+    if picture.mode in ("P", "PA", "RGB", "RGBA", "RGBa", "CMYK", "YCbCr", "LAB", "HSV"):
+        return "RGBA" if transparent else "RGB"
+    raise OSError(f"cannot write mode {picture.mode}{' with transparency' if transparent else ''} as NIC")
 
 
 def _save(picture: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
     given = picture.encoderinfo
     options = {name: given[name] for name in _OPTIONS if name in given}
-    options["icc"] = given.get("icc_profile", picture.info.get("icc_profile")) or None
+    # A profile of other colours than are coded is of no use.
+    own_profile = None if picture.mode in ("CMYK", "YCbCr", "LAB", "HSV") else picture.info.get("icc_profile")
     exif = given.get("exif")
-    options["exif"] = (exif.tobytes() if isinstance(exif, Image.Exif) else exif) or None
-    file.write(encode(_as_coded(picture), **options))
-
-
-def _as_coded(picture: Image.Image) -> Image.Image:
-    """The picture in a mode that can be coded."""
-    transparent = picture.has_transparency_data
-    if picture.mode in _GRAY_16 and not transparent:
-        return picture
-    if picture.mode not in _COLOURS:
-        raise OSError(f"cannot write mode {picture.mode}{' with transparency' if transparent else ''} as NIC")
-    mode = _COLOURS[picture.mode] + ("A" if transparent else "")
-    return picture if picture.mode == mode else picture.convert(mode)
+    mode = _coded_mode(picture)
+    file.write(
+        encode(
+            picture if picture.mode == mode else picture.convert(mode),
+            icc=given.get("icc_profile", own_profile) or None,
+            exif=(exif.tobytes() if isinstance(exif, Image.Exif) else exif) or None,
+            xmp=given.get("xmp") or None,
+            **options,
+        )
+    )
 
 
 Image.register_open(NICImageFile.format, NICImageFile, _accept)
