@@ -22,7 +22,7 @@ major := $(firstword $(subst ., ,$(version)))
 soname := libneuralcodec.so.$(major)
 
 # Part of the library (Sources/CDefaultModel); older models are installed beside it.
-embedded_model := nic-1.safetensors
+embedded_model := nic-2.safetensors
 
 stage := build
 python := .venv/bin/python

@@ -2,7 +2,7 @@
 #include "CDefaultModel.h"
 
 _Alignas(64) static const unsigned char model[] = {
-#embed "../../models/nic-1.safetensors"
+#embed "../../models/nic-2.safetensors"
 };
 
 const void *ncd_default_model_data(void) { return model; }

@@ -7,7 +7,7 @@ import XCTest
 final class DefaultModelTests: XCTestCase {
     /// The embedded model's hash is not computed when it is loaded.
     func testStatedHashIsTheComputedOne() throws {
-        let path = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("../../models/nic-1.safetensors")
+        let path = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("../../models/nic-2.safetensors")
         let computed = try Data(contentsOf: path).withUnsafeBytes { try Model(bytes: $0) }
         let embedded = try Model.embedded()
         XCTAssertEqual(embedded.hash.count, 32)

@@ -80,7 +80,7 @@ def test_pixels_are_decoded_when_needed(monkeypatch):
 
 
 def test_info():
-    assert opened(saved(Image.fromarray(picture(64, 64)), quality=50)).info == {"model": "nic-1", "stored": False, "bit_depth": 8}
+    assert opened(saved(Image.fromarray(picture(64, 64)), quality=50)).info == {"model": "nic-2", "stored": False, "bit_depth": 8}
     assert opened(saved(Image.new("L", (1, 1)))).info == {"model": "", "stored": True, "bit_depth": 8}
 
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The default model: the bytes of models/nic-1.safetensors, part of the library's read-only data. */
+/* The default model: the bytes of models/nic-2.safetensors, part of the library's read-only data. */
 #ifndef CDEFAULTMODEL_H
 #define CDEFAULTMODEL_H
 
