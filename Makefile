@@ -120,7 +120,7 @@ wheel: stage
 	scripts/setup --packages
 	packaging/wheel $(stage) $(packages)
 
-##   make deb         Debian packages of the library, its development files, the command and the Python package, in build/packages
+##   make deb         Debian packages of the library, its development files, the command, the Python package and the loader for GTK programs, in build/packages
 deb: stage
 	scripts/setup --packages
 	packaging/deb $(packages)
