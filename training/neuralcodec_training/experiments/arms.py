@@ -12,7 +12,7 @@ MIDDLE = 0.003
 SLICES = {"slices": [32, 32, 32], "max_support_slices": 2}
 NETWORK = {"transform": "balle2018-relu", "hyper": "mean-scale", "context": "none", "channels": 48, "latent_channels": 96}
 ALPHA = 1.0
-AFTER = 500  # steps of the main part without the loss: entropy models start new, and until scales are learned it only makes them larger
+AFTER = 400  # steps of the main part without the loss: entropy models start new, and until scales are learned it only makes them larger
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,8 @@ class Budget:
     """Steps of the trunk, of an arm's main part and of each of its branches; crops of a step."""
 
     trunk: int = 12000
-    main: int = 2000
-    branch: int = 1000
+    main: int = 1200
+    branch: int = 600
     batch: int = 4
     crop: int = 192
 

@@ -73,7 +73,7 @@ def settings(place, run, seed, steps, arm=None, middle=MIDDLE, **more):
     budget = place.budget
     common = dict(
         data=place.data, out=os.path.join(place.runs, run), architecture="transform-coding", hyperparameters=NETWORK | (arm.network if arm else {}), steps=steps, batch=budget.batch,
-        crop=budget.crop, late_share=0.0, learning_rate=RATE, transform_share=TRANSFORM_SHARE, warmup_steps=100, lambda_min=middle, lambda_max=middle, seed=seed, bf16=False)
+        crop=budget.crop, late_share=0.0, learning_rate=RATE, transform_share=TRANSFORM_SHARE, warmup_steps=100, lambda_min=middle, lambda_max=middle, seed=seed)
     return Config(**common | (arm.settings if arm else {}) | more)  # what a part needs comes last
 
 
