@@ -9,19 +9,25 @@
 #include <unistd.h>
 
 enum { SPINS = 4000 }; // about 50 microseconds: most layers follow each other faster than a thread can sleep and wake
+enum { LINE = 64 };     // bytes of a cache line
+
+// A worker's share of the indices. Whoever takes one counts `next` up, which others may do too once they have nothing left: it can pass `end`.
+typedef struct {
+    _Alignas(LINE) atomic_size_t next;
+    size_t end;
+} share;
 
 struct ncp_team {
     size_t size;
     pthread_mutex_t mutex;
     pthread_cond_t wake, finished;
     atomic_size_t generation; // changed under the mutex, read without it while spinning
-    atomic_size_t next;       // the next index to take
     atomic_size_t active;     // workers that have not finished the current generation
-    size_t count;
     ncp_body body;
     void *context;
     bool quit;
     pthread_t *threads;
+    share *shares; // one a worker
 };
 
 typedef struct {
@@ -47,11 +53,22 @@ size_t ncp_core_count(void) {
     return n > 0 ? (size_t)n : 1;
 }
 
+// First the worker's own indices, then what others have left. Neighbouring indices, and the same indices of the next run, so mostly meet in one core's caches.
 static void take_indices(ncp_team *team, size_t worker) {
-    for (;;) {
-        size_t index = atomic_fetch_add_explicit(&team->next, 1, memory_order_relaxed);
-        if (index >= team->count) return;
-        team->body(team->context, index, worker);
+    for (size_t i = 0; i < team->size; i++) {
+        share *from = &team->shares[(worker + i) % team->size];
+        for (;;) {
+            size_t index = atomic_fetch_add_explicit(&from->next, 1, memory_order_relaxed);
+            if (index >= from->end) break;
+            team->body(team->context, index, worker);
+        }
+    }
+}
+
+static void share_out(ncp_team *team, size_t count) {
+    for (size_t i = 0; i < team->size; i++) {
+        atomic_store_explicit(&team->shares[i].next, count * i / team->size, memory_order_relaxed);
+        team->shares[i].end = count * (i + 1) / team->size;
     }
 }
 
@@ -97,12 +114,14 @@ static void start_workers(ncp_team *team, size_t threads) {
 ncp_team *ncp_team_create(size_t threads) {
     ncp_team *team = ncp_allocate(sizeof *team);
     pthread_t *handles = ncp_allocate((threads ? threads : 1) * sizeof *handles);
-    if (!team || !handles) {
+    share *shares = ncp_allocate((threads ? threads : 1) * sizeof *shares);
+    if (!team || !handles || !shares) {
         ncp_free(team);
         ncp_free(handles);
+        ncp_free(shares);
         return NULL;
     }
-    *team = (ncp_team){.size = 1, .threads = handles};
+    *team = (ncp_team){.size = 1, .threads = handles, .shares = shares};
     pthread_mutex_init(&team->mutex, NULL);
     pthread_cond_init(&team->wake, NULL);
     pthread_cond_init(&team->finished, NULL);
@@ -113,7 +132,6 @@ ncp_team *ncp_team_create(size_t threads) {
 static void begin(ncp_team *team, bool quit) {
     pthread_mutex_lock(&team->mutex);
     team->quit = quit;
-    atomic_store(&team->next, 0);
     atomic_store(&team->active, team->size - 1);
     atomic_fetch_add_explicit(&team->generation, 1, memory_order_release);
     pthread_cond_broadcast(&team->wake);
@@ -125,7 +143,7 @@ void ncp_team_run(ncp_team *team, size_t count, ncp_body body, void *context) {
         for (size_t i = 0; i < count; i++) body(context, i, 0);
         return;
     }
-    team->count = count;
+    share_out(team, count);
     team->body = body;
     team->context = context;
     begin(team, false);
@@ -144,5 +162,6 @@ void ncp_team_destroy(ncp_team *team) {
     pthread_cond_destroy(&team->wake);
     pthread_mutex_destroy(&team->mutex);
     ncp_free(team->threads);
+    ncp_free(team->shares);
     ncp_free(team);
 }

@@ -33,6 +33,7 @@ class Arm:
     title: str
     network: dict = field(default_factory=dict)
     settings: dict = field(default_factory=dict)
+    longer: int = 1  # times the budget's steps
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,8 @@ CHARM = {"context": "channel-wise-narrow", **SLICES}
 ARMS = {
     "hyperprior": Arm("hyperprior"),
     "hyperprior-loss": Arm("hyperprior + correlation loss (alpha 1)", **loss()),
+    "hyperprior-longer": Arm("hyperprior, 4 times the steps", longer=4),
+    "hyperprior-loss-longer": Arm("hyperprior + correlation loss, 4 times the steps", **loss(), longer=4),
     "checkerboard": Arm("checkerboard", CHECKERBOARD),
     "checkerboard-loss": Arm("checkerboard + correlation loss", **loss(CHECKERBOARD)),
     "charm": Arm("channel-wise", CHARM),
@@ -107,6 +110,7 @@ TABLES = {
     "correlation-ablation": Table(
         "Weight, mask and window of the correlation loss",
         ("hyperprior", "alpha-0.1", "alpha-0.3", "hyperprior-loss", "alpha-3", "from-the-start", "relative", "mask-short-cross", "mask-box", "mask-long-cross", "window-3", "window-7"), (1,), "held_out"),
+    "correlation-length": Table("What longer training changes", ("hyperprior-longer", "hyperprior-loss-longer"), (1,), "kodak"),
     "correlation-positions": Table(
         "With a checkerboard: which positions count", ("checkerboard", "checkerboard-loss", "pairs-unexplained", "pairs-anchors"), (1,), "held_out"),
     "lattice-factorized": Table(

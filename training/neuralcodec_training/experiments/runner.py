@@ -9,7 +9,7 @@ import json
 import os
 import platform
 import tempfile
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 
 import numpy as np
 import torch
@@ -122,16 +122,17 @@ def measure_model(place, model):
 def run_arm(place, name, seed):
     """Trains and measures one arm, and writes its result."""
     start, arm, run = trunk(place, seed), ARMS[name], f"{name}.{seed}"
-    main = settings(place, os.path.join(run, "main"), seed, place.budget.main, arm, transforms=start, final_share=1.0)
+    budget = replace(place.budget, main=arm.longer * place.budget.main, branch=arm.longer * place.budget.branch)
+    main = settings(place, os.path.join(run, "main"), seed, budget.main, arm, transforms=start, final_share=1.0)
     saved = train_part(place, main)
     rates = []
     for value in LAMBDAS:
         branch = os.path.join(run, f"lambda-{value}")
-        train_part(place, settings(place, branch, seed, place.budget.branch, arm, value, correlation_after=0, weights=place.checkpoint(os.path.join(run, "main"))))
+        train_part(place, settings(place, branch, seed, budget.branch, arm, value, correlation_after=0, weights=place.checkpoint(os.path.join(run, "main"))))
         rates.append({"lambda": value} | measure_branch(place, place.checkpoint(branch)))
     defaults = {f.name: f.default for f in fields(Config)}
     config = {k: v for k, v in asdict(main).items() if v != defaults[k] and k not in ("data", "out", "transforms", "steps", "lambda_min", "lambda_max")}
-    row = {"arm": name, "seed": seed, "title": arm.title, "budget": asdict(place.budget), "config": config,
+    row = {"arm": name, "seed": seed, "title": arm.title, "budget": asdict(budget), "config": config,
            "trunk_seconds": round(load_checkpoint(start)[1]["processor"], 1), "main_seconds": round(saved["processor"], 1),
            "photographs": len(place.photographs[0]), "versions": versions(place), "rates": rates}
     with open(place.result(name, seed) + ".tmp", "w") as f:
