@@ -207,5 +207,6 @@ def test_libvips_reads_and_writes_through_imagemagick(command, convert):
     for arguments in (["magicksave", "in.png", "out.nic", "--quality", "70"], ["magickload", "out.nic", "out.png"]):
         subprocess.run(["vips", *arguments], check=True, cwd=command.folder, env=convert.environment)
     command.run("encode", "in.png", "expected.nic", "-q", "70")
-    assert command.path("out.nic").read_bytes() == command.path("expected.nic").read_bytes()
+    # libvips 8.16 adds Exif of its own.
+    assert command.json("compare", "out.nic", "expected.nic")["identical"]
     assert command.json("compare", "out.nic", "out.png")["identical"]
