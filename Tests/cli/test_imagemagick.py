@@ -76,6 +76,18 @@ def test_write(command, convert, channels, dtype):
     assert command.path("out.nic").read_bytes() == command.path("expected.nic").read_bytes()
 
 
+@pytest.mark.parametrize(("channels", "depth", "kind"), [(3, 8, "png24"), (4, 8, "png32"), (3, 16, "png48"), (4, 16, "png64")])
+def test_kinds_that_a_picture_does_not_need(command, convert, channels, depth, kind):
+    """ImageMagick writes gray for grays, no alpha that is opaque, and 8 bits where they say all, unless it is told the kind."""
+    ramp = scene(40, 50, 1).astype(np.uint16 if depth == 16 else np.uint8) * (257 if depth == 16 else 1)
+    samples = np.dstack([ramp, ramp, ramp, np.full_like(ramp, 2**depth - 1)])[:, :, :channels]
+    command.path("in.png").write_bytes(png(samples))
+    for options, expected in ([], (1, 8)), (["-define", f"png:format={kind}"], (channels, depth)):
+        convert.run("in.png", *options, "out.nic")
+        info = command.json("info", "out.nic")
+        assert (info["channels"], info["bit_depth"]) == expected
+
+
 def test_quality(command, convert):
     command.write("in.png", scene(60, 80))
     sizes = []
