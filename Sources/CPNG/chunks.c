@@ -46,7 +46,7 @@ static enum outcome copied(struct span data, struct ncpng_payload *out) {
     return FOUND;
 }
 
-// Of a whole zlib stream. The memory grows with what comes out.
+// Of a whole zlib stream that holds at most `most` bytes, 65536 times a power of two. The memory grows with what comes out.
 static enum outcome inflated(struct span data, size_t most, struct ncpng_payload *out) {
     z_stream stream = {.next_in = data.start, .avail_in = (uInt)length(data), .zalloc = allocate, .zfree = release};
     if (inflateInit(&stream) != Z_OK) return OUT_OF_MEMORY;
