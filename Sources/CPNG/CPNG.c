@@ -31,7 +31,7 @@ struct ncpng_reader {
     const uint8_t *next;
     size_t left;
     png_bytepp rows;
-    ncpng_metadata metadata;
+    struct ncpng_found found;
     const char *lost;
 };
 
@@ -43,34 +43,31 @@ static void on_read(png_structp png, png_bytep out, size_t count) {
     reader->left -= count;
 }
 
-// The chunks of metadata come here as they are: libpng would drop a profile that does not fit its idea of the picture. The first of a kind counts.
+// The chunks of metadata come here as they are: libpng would drop a profile that does not fit its idea of the picture.
 static int on_chunk(png_structp png, png_unknown_chunkp chunk) {
     ncpng_reader *reader = png_get_user_chunk_ptr(png);
-    ncpng_metadata *found = &reader->metadata;
-    enum ncpng_found result = NCPNG_NOTHING;
-    const char *name = "";
-    if (memcmp(chunk->name, "cICP", 4) == 0) {
-        reader->lost = "colour space (cICP)";
-    } else if (memcmp(chunk->name, "iCCP", 4) == 0 && !found->icc) {
-        result = ncpng_profile(chunk->data, chunk->size, &found->icc, &found->icc_size);
-        name = "ICC profile";
-    } else if (memcmp(chunk->name, "eXIf", 4) == 0 && !found->exif) {
-        result = ncpng_exif(chunk->data, chunk->size, &found->exif, &found->exif_size);
-        name = "Exif";
-    } else if (memcmp(chunk->name, "iTXt", 4) == 0 && !found->xmp) {
-        result = ncpng_xmp(chunk->data, chunk->size, &found->xmp, &found->xmp_size);
-        name = "XMP";
-    }
-    if (result == NCPNG_OUT_OF_MEMORY) png_error(png, "out of memory");
-    if (result == NCPNG_DAMAGED) reader->lost = name;
+    if (memcmp(chunk->name, "cICP", 4) == 0) reader->lost = "colour space (cICP)";
+    else if (!ncpng_take(&reader->found, chunk->name, chunk->data, chunk->size)) png_error(png, "out of memory");
     return 1;
+}
+
+// A chunk of its own counts before a raw profile.
+static struct ncpng_payload kept(const ncpng_reader *reader, enum ncpng_kind kind) {
+    return reader->found.own[kind].bytes ? reader->found.own[kind] : reader->found.raw[kind];
+}
+
+static void check_damage(ncpng_reader *reader) {
+    static const char *const names[NCPNG_KINDS] = {"ICC profile", "Exif", "XMP"};
+    for (int kind = 0; kind < NCPNG_KINDS; kind++) {
+        if (reader->found.damaged[kind] && kept(reader, kind).bytes == NULL) reader->lost = names[kind];
+    }
 }
 
 // A gamma that is neither that of sRGB, give or take, nor made void by a better description.
 static void check_gamma(ncpng_reader *reader) {
     int intent;
     png_fixed_point gamma;
-    if (reader->lost || reader->metadata.icc || png_get_sRGB(reader->png, reader->info, &intent)) return;
+    if (reader->lost || kept(reader, NCPNG_ICC).bytes || png_get_sRGB(reader->png, reader->info, &intent)) return;
     if (png_get_gAMA_fixed(reader->png, reader->info, &gamma) && (gamma < 43000 || gamma > 48000)) reader->lost = "gamma";
 }
 
@@ -89,8 +86,8 @@ ncpng_reader *ncpng_open(const void *data, size_t size, ncpng_header *header, ch
     }
     // The caller limits the number of pixels; libpng's own limit on each side would refuse long strips.
     png_set_user_limits(reader->png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
-    png_set_chunk_malloc_max(reader->png, NCPNG_LARGEST_METADATA + 65536);
-    png_set_keep_unknown_chunks(reader->png, PNG_HANDLE_CHUNK_ALWAYS, (png_const_bytep)"iCCP\0eXIf\0iTXt\0cICP\0", 4);
+    png_set_chunk_malloc_max(reader->png, NCPNG_LARGEST_TEXT);
+    png_set_keep_unknown_chunks(reader->png, PNG_HANDLE_CHUNK_ALWAYS, (png_const_bytep)"iCCP\0eXIf\0tEXt\0zTXt\0iTXt\0cICP\0", 6);
     png_set_read_user_chunk_fn(reader->png, reader, on_chunk);
     png_set_read_fn(reader->png, reader, on_read);
     png_read_info(reader->png, reader->info);
@@ -128,11 +125,15 @@ bool ncpng_read(ncpng_reader *reader, void *pixels, char *message) {
     for (uint32_t y = 0; y < header->height; y++) reader->rows[y] = (png_bytep)pixels + y * row;
     png_read_image(reader->png, reader->rows);
     png_read_end(reader->png, reader->info); // null would skip the chunks behind the pixels
+    check_damage(reader);
     check_gamma(reader);
     return true;
 }
 
-ncpng_metadata ncpng_get_metadata(const ncpng_reader *reader) { return reader->metadata; }
+ncpng_metadata ncpng_get_metadata(const ncpng_reader *reader) {
+    const struct ncpng_payload icc = kept(reader, NCPNG_ICC), exif = kept(reader, NCPNG_EXIF), xmp = kept(reader, NCPNG_XMP);
+    return (ncpng_metadata){icc.bytes, exif.bytes, xmp.bytes, icc.size, exif.size, xmp.size};
+}
 
 const char *ncpng_lost(const ncpng_reader *reader) { return reader->lost; }
 
@@ -140,9 +141,7 @@ void ncpng_close(ncpng_reader *reader) {
     if (reader == NULL) return;
     png_destroy_read_struct(&reader->png, &reader->info, NULL);
     free(reader->rows);
-    free(reader->metadata.icc);
-    free(reader->metadata.exif);
-    free(reader->metadata.xmp);
+    ncpng_free_found(&reader->found);
     free(reader);
 }
 
@@ -170,12 +169,8 @@ static void on_flush(png_structp png) {
     (void)png;
 }
 
-static void write_chunk(png_structp png, const char *name, struct ncpng_payload payload) {
-    if (payload.size) png_write_chunk(png, (png_const_bytep)name, payload.bytes, payload.size);
-}
-
 // Apart from ncpng_write, so that no local variable changes between setjmp and longjmp.
-static bool write_into(struct sink *sink, png_structp png, png_infop info, const void *pixels, const ncpng_header *header, const struct ncpng_payload *payloads) {
+static bool write_into(struct sink *sink, png_structp png, png_infop info, const void *pixels, const ncpng_header *header, const struct ncpng_chunk *chunks) {
     static const int colour_types[] = {PNG_COLOR_TYPE_GRAY, PNG_COLOR_TYPE_GRAY_ALPHA, PNG_COLOR_TYPE_RGB, PNG_COLOR_TYPE_RGB_ALPHA};
     const size_t row = (size_t)header->width * (size_t)(header->channels * header->bit_depth / 8);
     if (setjmp(png_jmpbuf(png))) return false;
@@ -184,27 +179,35 @@ static bool write_into(struct sink *sink, png_structp png, png_infop info, const
     png_set_IHDR(png, info, header->width, header->height, header->bit_depth, colour_types[header->channels - 1], PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT,
                  PNG_FILTER_TYPE_DEFAULT);
     png_write_info(png, info);
-    write_chunk(png, "iCCP", payloads[0]);
-    write_chunk(png, "eXIf", payloads[1]);
-    write_chunk(png, "iTXt", payloads[2]);
+    for (int kind = 0; kind < NCPNG_KINDS; kind++) {
+        if (chunks[kind].name) png_write_chunk(png, (png_const_bytep)chunks[kind].name, chunks[kind].content.bytes, chunks[kind].content.size);
+    }
     in_machine_order(png, header->bit_depth);
     for (uint32_t y = 0; y < header->height; y++) png_write_row(png, (png_const_bytep)pixels + y * row);
     png_write_end(png, info);
     return true;
 }
 
-bool ncpng_write(const void *pixels, const ncpng_header *header, const ncpng_metadata *metadata, uint8_t **data, size_t *size, char *message) {
+// False: out of memory.
+static bool make_chunks(const ncpng_metadata *metadata, bool raw_profiles, struct ncpng_chunk *chunks) {
+    const struct ncpng_payload contents[] = {{metadata->icc, metadata->icc_size}, {metadata->exif, metadata->exif_size}, {metadata->xmp, metadata->xmp_size}};
+    for (int kind = 0; kind < NCPNG_KINDS; kind++) {
+        if (contents[kind].size == 0) continue;
+        chunks[kind] = ncpng_chunk(kind, raw_profiles, contents[kind].bytes, contents[kind].size);
+        if (chunks[kind].content.bytes == NULL) return false;
+    }
+    return true;
+}
+
+bool ncpng_write(const void *pixels, const ncpng_header *header, const ncpng_metadata *metadata, bool raw_profiles, uint8_t **data, size_t *size, char *message) {
     struct sink sink = {0};
+    struct ncpng_chunk chunks[NCPNG_KINDS] = {0};
     snprintf(message, NCPNG_MESSAGE_SIZE, "out of memory");
-    const struct ncpng_payload payloads[] = {
-        ncpng_profile_payload(metadata->icc, metadata->icc_size), {metadata->exif, metadata->exif_size}, ncpng_xmp_payload(metadata->xmp, metadata->xmp_size)};
     png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, message, on_error, on_warning);
     png_infop info = png == NULL ? NULL : png_create_info_struct(png);
-    const bool made = (payloads[0].bytes || !metadata->icc_size) && (payloads[2].bytes || !metadata->xmp_size);
-    const bool written = made && info != NULL && write_into(&sink, png, info, pixels, header, payloads);
+    const bool written = info != NULL && make_chunks(metadata, raw_profiles, chunks) && write_into(&sink, png, info, pixels, header, chunks);
     png_destroy_write_struct(&png, &info);
-    free(payloads[0].bytes);
-    free(payloads[2].bytes);
+    for (int kind = 0; kind < NCPNG_KINDS; kind++) free(chunks[kind].content.bytes);
     if (!written) {
         free(sink.data);
         return false;

@@ -3,25 +3,39 @@
 #ifndef NCPNG_CHUNKS_H
 #define NCPNG_CHUNKS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 enum { NCPNG_LARGEST_METADATA = 1 << 24 };
 
-enum ncpng_found { NCPNG_NOTHING, NCPNG_FOUND, NCPNG_DAMAGED, NCPNG_OUT_OF_MEMORY };
+// Largest chunk that can hold as much, as text of two digits a byte with line breaks; and the most that is inflated.
+enum { NCPNG_LARGEST_TEXT = 4 * NCPNG_LARGEST_METADATA };
 
-// From the content of an iCCP, eXIf or iTXt chunk to what it holds, in memory for free(). Damaged, or larger than NCPNG_LARGEST_METADATA: NCPNG_DAMAGED.
-// An iTXt chunk with another keyword holds nothing.
-enum ncpng_found ncpng_profile(const uint8_t *data, size_t size, uint8_t **profile, size_t *profile_size);
-enum ncpng_found ncpng_exif(const uint8_t *data, size_t size, uint8_t **exif, size_t *exif_size);
-enum ncpng_found ncpng_xmp(const uint8_t *data, size_t size, uint8_t **xmp, size_t *xmp_size);
+enum ncpng_kind { NCPNG_ICC, NCPNG_EXIF, NCPNG_XMP, NCPNG_KINDS };
 
-// The other way, with memory for free(). Nothing of nothing; no bytes: out of memory.
+// Memory is for free(). No bytes: nothing.
 struct ncpng_payload {
     uint8_t *bytes;
     size_t size;
 };
-struct ncpng_payload ncpng_profile_payload(const uint8_t *profile, size_t size);
-struct ncpng_payload ncpng_xmp_payload(const uint8_t *xmp, size_t size);
+
+// What the chunks of a file hold: in the chunks that PNG has for it, and as raw profiles.
+struct ncpng_found {
+    struct ncpng_payload own[NCPNG_KINDS], raw[NCPNG_KINDS];
+    bool damaged[NCPNG_KINDS]; // or larger than NCPNG_LARGEST_METADATA
+};
+
+// Takes the metadata out of a chunk, if it holds any: iCCP, eXIf, tEXt, zTXt, iTXt. The first whole one of a kind and form counts. False: out of memory.
+bool ncpng_take(struct ncpng_found *found, const uint8_t name[4], const uint8_t *data, size_t size);
+
+void ncpng_free_found(struct ncpng_found *found);
+
+// One kind of metadata as a chunk to be written: its own, or a tEXt chunk with a raw profile.
+struct ncpng_chunk {
+    const char *name;
+    struct ncpng_payload content; // no bytes: out of memory
+};
+struct ncpng_chunk ncpng_chunk(enum ncpng_kind kind, bool raw, const uint8_t *data, size_t size);
 
 #endif

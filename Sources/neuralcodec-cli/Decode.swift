@@ -22,23 +22,33 @@ struct Decode: ParsableCommand {
     @OptionGroup var batch: BatchOptions
     @OptionGroup var depth: DepthOption
     @OptionGroup var keep: KeepOptions
+
+    @Flag(help: "Write metadata into the PNG file as ImageMagick reads it: as text, \"Raw profile type exif\", xmp and icc.")
+    var rawProfiles = false
+
     @OptionGroup var shared: SharedOptions
+
+    /// Of one picture.
+    private var outputFormat: PictureFormat? { format ?? paths.last.flatMap(PictureFormat.init(path:)) }
 
     func validate() throws {
         try batch.validate(paths)
-        if batch.outputDir == nil, format == nil, let output = paths.last, output != "-", PictureFormat(path: output) == nil {
+        if batch.outputDir == nil, outputFormat == nil, let output = paths.last, output != "-" {
             throw ValidationError("the ending of \(output) names no format that can be written; choose one by --format png or --format ppm")
+        }
+        if rawProfiles, let written = batch.outputDir == nil ? outputFormat : format, written != .png {
+            throw ValidationError("--raw-profiles is for PNG files")
         }
     }
 
     func run() throws {
-        let decoding = PictureDecoding(shared: shared, keep: keep, bitDepth: depth.bitDepth)
+        let decoding = PictureDecoding(shared: shared, keep: keep, bitDepth: depth.bitDepth, rawProfiles: rawProfiles)
         if let folder = batch.outputDir { return try decoding.decodeAll(paths, to: format ?? .png, under: folder, batch.running) }
         let model = try shared.model.map(Model.open)
         let progress = ProgressBar("decoding")
         defer { progress.clear() }
         _ = try decoding.decodePicture(
-            from: paths[0], to: paths[1], format: format ?? PictureFormat(path: paths[1]) ?? .png, model: model, threads: shared.threads, progress: progress.update)
+            from: paths[0], to: paths[1], format: outputFormat ?? .png, model: model, threads: shared.threads, progress: progress.update)
     }
 }
 
@@ -57,6 +67,8 @@ struct PictureDecoding {
     let keep: KeepOptions
     /// Nil: the file's.
     let bitDepth: Int?
+    /// As `writePicture`.
+    var rawProfiles = false
 
     /// Decodes every .nic file of files and folders.
     func decodeAll(_ paths: [String], to format: PictureFormat, under folder: String?, _ running: RunningOptions, verbose: Bool = false) throws {
@@ -80,7 +92,7 @@ struct PictureDecoding {
                 $0.alpha = keep.alpha
                 $0.bitDepth = bitDepth
             }
-            try writePicture(picture, keep.kept(try readMetadata(bytes)), to: output, format: format)
+            try writePicture(picture, keep.kept(try readMetadata(bytes)), to: output, format: format, rawProfiles: rawProfiles)
             return picture
         }
     }

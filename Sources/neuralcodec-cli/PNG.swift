@@ -25,8 +25,8 @@ private func copy(_ bytes: UnsafeMutablePointer<UInt8>?, _ count: Int) throws ->
     return buffer
 }
 
-/// The picture as the bytes of a PNG file.
-func withPNG(of picture: Picture, _ metadata: Metadata, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
+/// The picture as the bytes of a PNG file, its metadata in the usual chunks or as raw profiles, for ImageMagick.
+func withPNG(of picture: Picture, _ metadata: Metadata, rawProfiles: Bool, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
     var data: UnsafeMutablePointer<UInt8>?
     var size = 0
     var header = ncpng_header(
@@ -35,7 +35,7 @@ func withPNG(of picture: Picture, _ metadata: Metadata, _ body: (UnsafeRawBuffer
         icc: pointer(metadata.icc), exif: pointer(metadata.exif), xmp: pointer(metadata.xmp), icc_size: metadata.icc?.count ?? 0,
         exif_size: metadata.exif?.count ?? 0, xmp_size: metadata.xmp?.count ?? 0)
     try picture.withView { view in
-        _ = try reportingPNGError("PNG") { ncpng_write(view.pixels, &header, &beside, &data, &size, $0) ? true : nil }
+        _ = try reportingPNGError("PNG") { ncpng_write(view.pixels, &header, &beside, rawProfiles, &data, &size, $0) ? true : nil }
     }
     defer { free(data) }
     try body(UnsafeRawBufferPointer(start: data, count: size))

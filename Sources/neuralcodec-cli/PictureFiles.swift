@@ -62,10 +62,10 @@ func readPicture(_ bytes: UnsafeRawBufferPointer, name: String, limits: Limits, 
     }
 }
 
-/// Writes a picture to a file, or to standard output for "-". Only PNG holds metadata.
-func writePicture(_ picture: Picture, _ metadata: Metadata, to path: String, format: PictureFormat) throws {
+/// Writes a picture to a file, or to standard output for "-". Only PNG holds metadata, if wanted as raw profiles.
+func writePicture(_ picture: Picture, _ metadata: Metadata, to path: String, format: PictureFormat, rawProfiles: Bool) throws {
     switch format {
-    case .png: try withPNG(of: picture, metadata) { try writeFile(path, $0) }
+    case .png: try withPNG(of: picture, metadata, rawProfiles: rawProfiles) { try writeFile(path, $0) }
     case .ppm where picture.format.hasAlpha:
         throw Failure("the picture has an alpha channel, which PPM and PGM files cannot hold: write a .png or .pam file, or leave it out with --alpha none")
     case .ppm, .pam: try netpbm(of: picture, asPAM: format == .pam).withBytes { try writeFile(path, $0) }

@@ -58,6 +58,23 @@ def xmp_chunk(packet, compressed=False):
     return b"iTXt", b"XML:com.adobe.xmp\0" + bytes([compressed, 0]) + b"en\0title\0" + (zlib.compress(packet) if compressed else packet)
 
 
+def raw_profile(name, content, upper=False):
+    """A profile as text, as ImageMagick writes it."""
+    digits = content.hex().upper() if upper else content.hex()
+    lines = [digits[i : i + 72] for i in range(0, len(digits), 72)]
+    return "\n".join(["", name, f"{len(content):8d}", *lines, ""]).encode()
+
+
+def text_chunk(keyword, text, kind=b"tEXt"):
+    """tEXt; zTXt or iTXt, compressed."""
+    before = {b"tEXt": b"", b"zTXt": b"\0", b"iTXt": b"\1\0\0\0"}[kind]
+    return kind, keyword + b"\0" + before + (text if kind == b"tEXt" else zlib.compress(text))
+
+
+def raw_profile_chunk(name, content, kind=b"tEXt", **options):
+    return text_chunk(b"Raw profile type " + name.encode(), raw_profile(name, content, **options), kind)
+
+
 def random_png(random, colour_type, depth, interlaced, transparent):
     """A file of noise, and the samples (height, width, channels) that it stands for, by the definitions of the format."""
     height, width = int(random.integers(1, 20)), int(random.integers(1, 40))

@@ -8,9 +8,10 @@ import zlib
 
 import numpy as np
 import pytest
-from conftest import scene
+from conftest import scene  # makes the package importable, too
+from neuralcodec import read_metadata
 from PIL import Image, ImageCms
-from png_writer import KINDS, chunks_of, png, profile_chunk, random_png, raw_png, xmp_chunk
+from png_writer import KINDS, chunks_of, png, profile_chunk, random_png, raw_png, raw_profile, raw_profile_chunk, text_chunk, xmp_chunk
 
 CASES = [(*kind, interlaced, transparent) for kind in KINDS for interlaced in (False, True) for transparent in (False, True) if not transparent or kind[0] in (0, 2, 3)]
 
@@ -187,9 +188,40 @@ def test_xmp_compressed_or_behind_the_pixels(command):
         assert command.json("info", "out.nic")["xmp_size"] == len(XMP)
 
 
+def raw_text(text):
+    return text_chunk(b"Raw profile type exif", text)
+
+
+EXIF_TEXT = raw_profile("exif", EXIF)
+
+
 @pytest.mark.parametrize(
     ("chunk", "lost"),
     [
+        (raw_text(b""), "Exif"),
+        (raw_text(b"exif\n"), "Exif"),
+        (raw_text(b"\nexif"), "Exif"),
+        (raw_text(b"\nexif\n"), "Exif"),
+        (raw_text(b"\nexif\n      26"), "Exif"),
+        (raw_text(b"\nexif\n       0\n"), "Exif"),
+        (raw_text(EXIF_TEXT.replace(b" 26\n", b"-26\n")), "Exif"),
+        (raw_text(EXIF_TEXT.replace(b" 26\n", b" 25\n")), "Exif"),
+        (raw_text(EXIF_TEXT.replace(b" 26\n", b" 27\n")), "Exif"),
+        (raw_text(EXIF_TEXT.replace(b" 26\n", b"4294967322\n")), "Exif"),
+        (raw_text(EXIF_TEXT.replace(b" 26\n", b"1" * 40 + b"\n")), "Exif"),
+        (raw_text(EXIF_TEXT[:-2]), "Exif"),
+        (raw_text(EXIF_TEXT.replace(b"4", b"g")), "Exif"),
+        (raw_text(EXIF_TEXT.replace(b"4", b"\0")), "Exif"),
+        (raw_profile_chunk("exif", b"Exif\0\0"), "Exif"),
+        (raw_profile_chunk("APP1", b"neither of the two"), "Exif"),
+        (raw_profile_chunk("xmp", b"http://ns.adobe.com/xap/1.0/\0"), "XMP"),
+        (raw_profile_chunk("exif", EXIF + bytes(2**24)), "Exif"),
+        (raw_profile_chunk("xmp", bytes(2**24 + 1), b"zTXt"), "XMP"),
+        (text_chunk(b"Raw profile type xmp", bytes(2**27), b"zTXt"), "XMP"),
+        ((b"zTXt", b"Raw profile type icc\0"), "ICC profile"),
+        ((b"zTXt", b"Raw profile type icc\0\1" + zlib.compress(raw_profile("icc", PROFILE))), "ICC profile"),
+        ((b"zTXt", b"Raw profile type icc\0\0" + zlib.compress(raw_profile("icc", PROFILE))[:-9]), "ICC profile"),
+        ((b"iTXt", b"Raw profile type icc\0\0\0"), "ICC profile"),
         ((b"iCCP", b"name\0\0" + zlib.compress(PROFILE)[:-9]), "ICC profile"),
         ((b"iCCP", b"name\0\x01" + zlib.compress(PROFILE)), "ICC profile"),
         ((b"iCCP", b"name"), "ICC profile"),
@@ -208,6 +240,67 @@ def test_what_cannot_be_kept_is_told(command, chunk, lost):
     command.write("plain.png", pixels)
     command.run("encode", "plain.png", "plain.nic")
     assert command.path("plain.nic").read_bytes() == command.path("out.nic").read_bytes()
+
+
+@pytest.mark.parametrize("kind", [b"tEXt", b"zTXt", b"iTXt"])
+def test_raw_profiles(command, kind):
+    """Those of ImageMagick and of older programs, before or behind the pixels."""
+    for chunks in (
+        [raw_profile_chunk("icc", PROFILE, kind), raw_profile_chunk("exif", b"Exif\0\0" + EXIF, kind), raw_profile_chunk("xmp", XMP, kind)],
+        [
+            raw_profile_chunk("icm", PROFILE, kind),
+            raw_profile_chunk("APP1", b"Exif\0\0" + EXIF, kind),
+            raw_profile_chunk("APP1", b"http://ns.adobe.com/xap/1.0/\0" + XMP, kind),
+        ],
+        [profile_chunk(PROFILE), raw_profile_chunk("app1", EXIF, kind, upper=True), text_chunk(b"XML:com.adobe.xmp", XMP, kind)],
+    ):
+        for places in ({"chunks": chunks}, {"late_chunks": chunks}):
+            command.path("in.png").write_bytes(png(scene(7, 9), **places))
+            assert command.run("encode", "in.png", "out.nic").stderr == b""
+            metadata = read_metadata(command.path("out.nic").read_bytes())
+            assert (metadata.icc, metadata.exif, metadata.xmp) == (PROFILE, EXIF, XMP)
+
+
+def test_own_chunks_count_before_raw_profiles(command):
+    others = [raw_profile_chunk("icc", b"another"), raw_profile_chunk("exif", b"MM\0*another"), raw_profile_chunk("xmp", b"another"), raw_text(b"damaged")]
+    for places in ({"chunks": others + ALL}, {"chunks": ALL, "late_chunks": others}):
+        command.path("in.png").write_bytes(png(scene(7, 9), **places))
+        assert command.run("encode", "in.png", "out.nic").stderr == b""
+        metadata = read_metadata(command.path("out.nic").read_bytes())
+        assert (metadata.icc, metadata.exif, metadata.xmp) == (PROFILE, EXIF, XMP)
+
+
+def test_other_texts_are_passed_over(command):
+    texts = [text_chunk(keyword, b"text") for keyword in (b"Comment", b"Raw profile type iptc", b"Raw profile type ", b"raw profile type exif", b"XML:com.adobe.xmp2")]
+    command.path("in.png").write_bytes(png(scene(7, 9), chunks=[*texts, (b"tEXt", b""), (b"zTXt", b"Raw profile type exif"), (b"iTXt", b"\0")]))
+    assert command.run("encode", "in.png", "out.nic").stderr == b""
+    info = command.json("info", "out.nic")
+    assert (info["icc_size"], info["exif_size"], info["xmp_size"]) == (0, 0, 0)
+
+
+def test_raw_profiles_are_written(command):
+    long = XMP * 100  # many lines
+    command.path("in.png").write_bytes(png(scene(7, 9), chunks=[profile_chunk(PROFILE), (b"eXIf", EXIF), xmp_chunk(long)]))
+    command.run("encode", "in.png", "out.nic")
+    command.run("decode", "out.nic", "raw.png", "--raw-profiles")
+    command.run("decode", "out.nic", "again.png")
+    is_valid(command.path("raw.png"))
+    chunks = chunks_of(command.path("raw.png").read_bytes())
+    assert [pair for pair in chunks if pair[0] == b"tEXt"] == [
+        raw_profile_chunk("icc", PROFILE), raw_profile_chunk("exif", b"Exif\0\0" + EXIF), raw_profile_chunk("xmp", long)]
+    assert {kind for kind, _ in chunks} == {b"IHDR", b"tEXt", b"IDAT", b"IEND"}
+    with Image.open(command.path("raw.png")) as picture:
+        assert picture.getexif()[0x0112] == 6
+    assert command.json("compare", "raw.png", "again.png")["identical"]
+    command.run("encode", "raw.png", "second.nic")
+    command.run("encode", "again.png", "third.nic")
+    assert command.path("second.nic").read_bytes() == command.path("third.nic").read_bytes()
+    metadata = read_metadata(command.path("second.nic").read_bytes())
+    assert (metadata.icc, metadata.exif, metadata.xmp) == (PROFILE, EXIF, long)
+    command.run("decode", "out.nic", "stripped.png", "--raw-profiles", "--strip", "icc,xmp")
+    assert [content for kind, content in chunks_of(command.path("stripped.png").read_bytes()) if kind == b"tEXt"] == [chunks[2][1]]
+    for arguments in (["out.ppm"], ["out.png", "--format", "pam"]):
+        assert "--raw-profiles" in command.fails("decode", "out.nic", *arguments, "--raw-profiles", status=64)
 
 
 def test_gamma_that_says_nothing_new(command):

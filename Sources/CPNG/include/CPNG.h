@@ -41,7 +41,8 @@ const char *ncpng_lost(const ncpng_reader *reader);
 // Accepts null.
 void ncpng_close(ncpng_reader *reader);
 
-// Compresses a picture that is laid out as ncpng_read does. *data is to be freed with free(). False on an error, with one sentence in `message`.
-bool ncpng_write(const void *pixels, const ncpng_header *header, const ncpng_metadata *metadata, uint8_t **data, size_t *size, char *message);
+// Compresses a picture that is laid out as ncpng_read does. Metadata goes into the chunks that PNG has for it, or, as raw profiles, into text for ImageMagick.
+// *data is to be freed with free(). False on an error, with one sentence in `message`.
+bool ncpng_write(const void *pixels, const ncpng_header *header, const ncpng_metadata *metadata, bool raw_profiles, uint8_t **data, size_t *size, char *message);
 
 #endif
