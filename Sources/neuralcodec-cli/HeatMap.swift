@@ -48,8 +48,8 @@ struct HeatMap {
                 let (red, green, blue) = colours.colour((values[y * columns + x / side] - low) / (high - low))
                 (pixels[first + 3 * x], pixels[first + 3 * x + 1], pixels[first + 3 * x + 2]) = (red, green, blue)
             }
-            for copy in 1..<max(side, 2) where copy < side {
-                pixels[first + copy * row..<first + (copy + 1) * row].copyBytes(from: pixels[first..<first + row])
+            for copy in stride(from: 1, to: side, by: 1) {
+                (pixels.baseAddress! + first + copy * row).copyMemory(from: pixels.baseAddress! + first, byteCount: row)
             }
         }
         return picture
