@@ -472,7 +472,8 @@ typedef struct nc_analysis nc_analysis;
 typedef enum nc_plane {
     NC_PLANE_LATENT = 0,      /* y, times the gain of its rate, so that a quantizer's step is 1; in the coordinates of a learned basis for a model that has one */
     NC_PLANE_MEAN = 1,        /* predicted by the decoder from what it has by then, in the units of the latent. 0 for a model of scales only */
-    NC_PLANE_SCALE = 2,       /* predicted standard deviation, in the same units; of architecture "transform-coding" at least 0.11 */
+    NC_PLANE_SCALE = 2,       /* predicted standard deviation, in the same units; at least 0.11, as scales below have the same table; of architecture
+                               * "patch-checkerboard" at most 512 */
     NC_PLANE_NORMALIZED = 3,  /* (latent - mean) / scale */
     NC_PLANE_QUANTIZED = 4,   /* the same after quantization: symbol * step / scale */
     NC_PLANE_BITS = 5         /* bits that coding takes: -log2 of the frequency in the model's integer table, an escape with its raw bits. A point of a classical

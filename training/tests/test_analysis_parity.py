@@ -64,8 +64,12 @@ def check(path, image, quality, exact_rates=True):
         np.testing.assert_allclose(getattr(found, "correlation_map" + suffix), theirs, rtol=2e-2, atol=2e-3 * theirs.max())
         assert getattr(found, "average_correlation" + suffix) == pytest.approx(expected["average_correlation" + suffix], rel=2e-2)
     if exact_rates:
-        assert found.bpp == pytest.approx(expected["bpp"], rel=1e-2)
-        np.testing.assert_allclose(found.channel_bpp, expected["channel_bpp"], rtol=3e-2, atol=1e-3)
+        # Far out the library escapes, for fewer bits than a Gaussian gives; PyTorch's probabilities end at 1e-9.
+        tame = np.abs(latents.quantized[0].numpy()) < 4
+        ours, theirs = (np.where(tame, bits, 0).sum((1, 2), dtype=float) for bits in (found.bits, latents.bits[0].numpy()))
+        assert tame.mean() > 0.9 and ours.sum() == pytest.approx(theirs.sum(), rel=1e-2)
+        np.testing.assert_allclose(ours, theirs, rtol=3e-2, atol=1e-3 * theirs.sum())
+        assert found.bpp < 1.01 * expected["bpp"]
     return found, expected
 
 

@@ -55,7 +55,8 @@ struct LatentGrids {
         let part = range.lowerBound * positions ..< range.upperBound * positions
         if units.logarithms { nck_exp(1, scales + part.lowerBound, scales + part.lowerBound, part.count) }
         for i in part {
-            scales[i] = scales[i] > units.leastScale ? scales[i] : units.leastScale
+            // NaN counts as the least.
+            scales[i] = scales[i] > units.leastScale ? min(scales[i], units.mostScale) : units.leastScale
             normalized[i] = (latents[i] - means[i]) / scales[i]
             quantized[i] /= scales[i]
         }

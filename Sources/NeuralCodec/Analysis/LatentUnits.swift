@@ -9,8 +9,9 @@ struct LatentUnits {
     var parameterGain: Float = 1
     /// The traced scales are natural logarithms.
     var logarithms = false
-    /// Scales below count as that.
-    var leastScale: Float = 0
+    /// Scales beyond count as these: there are tables for no others.
+    var leastScale = GaussianParameters.leastScale
+    var mostScale = Float.infinity
     /// What a symbol's step of 1 is.
     var step: Float = 1
     /// Latents to the coordinates that means and scales are those of; nil: they are.
@@ -25,7 +26,7 @@ extension PatchCheckerboard {
         let memory = try ByteBuffer(count: rateFloatCount * MemoryLayout<Float>.size)
         return withExtendedLifetime(memory) {
             let factors = evaluateRates(rate, into: memory.bytes.baseAddress!.assumingMemoryBound(to: Float.self))
-            return LatentUnits(latentGains: Array(UnsafeBufferPointer(start: factors.gain, count: latentChannels)), logarithms: true)
+            return LatentUnits(latentGains: Array(UnsafeBufferPointer(start: factors.gain, count: latentChannels)), logarithms: true, mostScale: 512)
         }
     }
 }
@@ -39,7 +40,6 @@ extension TransformCoding {
         let gain = level?.gain ?? 1
         let quantizer = quantizer(at: level)
         return LatentUnits(
-            latentGains: Array(repeating: gain, count: latentChannels), parameterGain: gain, leastScale: GaussianParameters.leastScale, step: quantizer.symbolStep,
-            quantizer: quantizer)
+            latentGains: Array(repeating: gain, count: latentChannels), parameterGain: gain, step: quantizer.symbolStep, quantizer: quantizer)
     }
 }
