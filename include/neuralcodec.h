@@ -461,7 +461,73 @@ NC_MUST_USE nc_status nc_quantizer_decode(const nc_quantizer *quantizer, const v
 /* Closes the handle and sets it to null. Accepts null and a null handle. */
 void nc_quantizer_close(nc_quantizer **quantizer);
 
-/* ---- Latent analysis (nc_analyze) will stand here. ----------------------------------------------------------------------------------------- */
+/* ---- Latent analysis ----------------------------------------------------------------------------------------------------------------- */
+
+/* What the entropy model of a network leaves to code in a picture: latents, what is predicted of them, the spatial correlation that is left when the prediction is
+ * taken out, and the bits of each. After "Towards Efficient Image Compression Without Autoregressive Models" (NeurIPS 2023). Immutable, shareable between threads. */
+typedef struct nc_analysis nc_analysis;
+
+/* Latents stand in a grid of channels, height and width; one stands for 16 x 16 pixels of the picture, which is padded on the right and at the bottom. In each plane
+ * a latent has one float. */
+typedef enum nc_plane {
+    NC_PLANE_LATENT = 0,      /* y, times the gain of its rate, so that a quantizer's step is 1; in the coordinates of a learned basis for a model that has one */
+    NC_PLANE_MEAN = 1,        /* predicted by the decoder from what it has by then, in the units of the latent. 0 for a model of scales only */
+    NC_PLANE_SCALE = 2,       /* predicted standard deviation, in the same units; at least 0.11, as scales below have the same table; of architecture
+                               * "patch-checkerboard" at most 512 */
+    NC_PLANE_NORMALIZED = 3,  /* (latent - mean) / scale */
+    NC_PLANE_QUANTIZED = 4,   /* the same after quantization: symbol * step / scale */
+    NC_PLANE_BITS = 5         /* bits that coding takes: -log2 of the frequency in the model's integer table, an escape with its raw bits. A point of a classical
+                               * lattice is coded as a whole: the channels of its coordinates have equal shares */
+} nc_plane;
+
+typedef struct nc_analysis_options {
+    size_t struct_size;
+    double quality;         /* as nc_encode takes it, 0 ... 100; default 75. No matter to a model of one rate */
+    size_t window;          /* side of the correlation maps: odd, 3 ... 31; default 5 */
+    uint32_t threads;       /* 0: all cores. Does not change any value. At most 1024 */
+    nc_limits limits;
+    nc_progress progress;   /* may be null */
+    void *progress_user;
+    uint32_t bit_depth;     /* of the image's samples: 8, 16; 0 (default): 8 */
+} nc_analysis_options;
+
+typedef struct nc_analysis_info {
+    size_t struct_size;
+    size_t channels, height, width;         /* of the latents' grid, padding included */
+    size_t window;                          /* side of the correlation maps */
+    double quality;
+    uint16_t rate_parameter;                /* what the quality stands for; a file has it too */
+    double latent_bpp, hyperlatent_bpp;     /* bits for each pixel of the picture, padding not counted as pixels. Together with the pixels they give the size of a
+                                             * file's coded pixels, but for 32 bytes and a few parts in 10^4 */
+    double average_correlation;             /* mean magnitude of the correlation map beside its middle: of NC_PLANE_NORMALIZED */
+    double average_correlation_quantized;   /* and of NC_PLANE_QUANTIZED */
+} nc_analysis_info;
+
+/* Sets every member to its default. */
+void nc_analysis_options_init(nc_analysis_options *options);
+
+/* Analyses the colours of a picture, of which alpha is no part, as nc_encode codes them at this quality (a picture that nc_encode would store without loss is no
+ * exception). model null: the default model; options null: the defaults. *analysis receives a handle for nc_analysis_close. A model with a factorized prior is
+ * NC_UNSUPPORTED: it has no means and scales. */
+NC_MUST_USE nc_status nc_analyze(const nc_model *model, const nc_image *image, const nc_analysis_options *options, nc_analysis **analysis);
+
+/* Fills *info, whose struct_size the caller has set. Sums of logarithms, so the last digits of the bits per pixel may differ between machines. */
+NC_MUST_USE nc_status nc_analysis_get_info(const nc_analysis *analysis, nc_analysis_info *info);
+
+/* Writes the correlation map of NC_PLANE_NORMALIZED or NC_PLANE_QUANTIZED, another plane is NC_INVALID_ARGUMENT: window * window values, row by row, into
+ * `correlation`, which has room for `count`. The value of offset d from the middle is the mean of v(p) v(p + d) over all channels and all positions p whose neighbour
+ * lies in the grid; 0 where there are none. The map is symmetric about its middle, the mean of v(p)^2. */
+NC_MUST_USE nc_status nc_analysis_get_correlation(const nc_analysis *analysis, nc_plane plane, double *correlation, size_t count);
+
+/* Writes the bits for each pixel of the picture that each channel takes: `channels` values, whose sum is latent_bpp, into `bpp`, which has room for `count`. */
+NC_MUST_USE nc_status nc_analysis_get_channel_bpp(const nc_analysis *analysis, double *bpp, size_t count);
+
+/* *values receives the floats of a plane: channels * height * width, channel by channel, row by row. They live as long as the analysis. The same on every machine, but
+ * for NC_PLANE_BITS, whose last digits may differ. */
+NC_MUST_USE nc_status nc_analysis_get_plane(const nc_analysis *analysis, nc_plane plane, const float **values);
+
+/* Closes the handle and sets it to null. Accepts null and a null handle. */
+void nc_analysis_close(nc_analysis **analysis);
 
 #ifdef __cplusplus
 }

@@ -9,7 +9,7 @@ struct NeuralCodecCommand: ParsableCommand {
         abstract: "A learned image codec: encodes PNG, PPM, PGM and PAM pictures to .nic files and back. Also quantizes vectors.",
         discussion: "Exit status: 0 success, 1 failure, 3 target size or PSNR unreachable, 64 wrong usage, 130 interrupted. See neuralcodec(1).",
         version: "neuralcodec \(Library.version) (\(Library.cpuInfo))",
-        subcommands: [Encode.self, Decode.self, Transcode.self, Info.self, Compare.self, Models.self, Quantize.self, Lattice.self])
+        subcommands: [Encode.self, Decode.self, Transcode.self, Info.self, Compare.self, Analyze.self, Models.self, Quantize.self, Lattice.self])
 }
 
 @main

@@ -196,8 +196,8 @@ def test_unknown_instruction_set(command):
 def test_the_man_page_has_every_option(command):
     page = (REPOSITORY / "docs/man/neuralcodec.1").read_text().replace("\\-", "-")
     batch, common = "Batches", "Common options"
-    shared = {"encode": [batch, common], "decode": [batch, common], "transcode": ["encode", batch, common], "compare": [common]}
-    for subcommand in ("encode", "decode", "transcode", "info", "compare", "models", "quantize", "lattice list", "lattice info"):
+    shared = {"encode": [batch, common], "decode": [batch, common], "transcode": ["encode", batch, common], "compare": [common], "analyze": [common]}
+    for subcommand in ("encode", "decode", "transcode", "info", "compare", "analyze", "models", "quantize", "lattice list", "lattice info"):
         usage = command.run(*subcommand.split(), "--help").stdout.decode()
         sections = [re.search(rf"^\.SS {name}\b.*?(?=^\.S[SH] )", page, re.MULTILINE | re.DOTALL)[0] for name in [subcommand, *shared.get(subcommand, [])]]
         options = set(re.findall(r"^  (?:-\w, )?(--[\w-]+)", usage, re.MULTILINE)) - {"--help", "--version"}

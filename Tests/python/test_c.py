@@ -70,7 +70,7 @@ def test_pkg_config_survives_a_move(prefix):
 # ---- C programs ----------------------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["roundtrip", "float_mode", "arguments", "pixel_types", "allocator", "quantizers", "learning"])
+@pytest.mark.parametrize("name", ["roundtrip", "float_mode", "arguments", "pixel_types", "allocator", "quantizers", "learning", "analysis"])
 def test_program(repository, compile_program, name):
     result = run(compile_program(repository / "Tests" / "c" / f"{name}.c"))
     assert result.returncode == 0, result.stderr

@@ -28,7 +28,7 @@ given = os.environ.get("NEURALCODEC_RPATH")
 folders = ["$ORIGIN/../../lib", *map(os.path.normpath, pkg_config("--variable=libdir"))] if given is None else given.split(":") if given else []
 native = Extension(
     "neuralcodec._native",
-    sources=["neuralcodec/_native.c", "neuralcodec/_quantizer.c"],
+    sources=["neuralcodec/_native.c", "neuralcodec/_quantizer.c", "neuralcodec/_analysis.c"],
     depends=["neuralcodec/_native.h"],
     define_macros=[("Py_LIMITED_API", "0x030b0000")] if limited else [],
     py_limited_api=limited,

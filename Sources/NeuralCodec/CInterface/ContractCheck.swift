@@ -64,4 +64,13 @@ private func checkContract() {
         ((OpaquePointer?, UnsafeRawPointer?, Int, UnsafePointer<Float>?, Int, UnsafeMutablePointer<Int32>?, Int) -> nc_status).self,
         CNeuralCodec.nc_quantizer_decode, exportQuantizerDecode)
     same(((Opened?) -> Void).self, CNeuralCodec.nc_quantizer_close, exportQuantizerClose)
+    same(((UnsafeMutablePointer<nc_analysis_options>?) -> Void).self, CNeuralCodec.nc_analysis_options_init, exportAnalysisOptionsInit)
+    same(
+        ((OpaquePointer?, UnsafePointer<nc_image>?, UnsafePointer<nc_analysis_options>?, Opened?) -> nc_status).self, CNeuralCodec.nc_analyze, exportAnalyze)
+    same(((OpaquePointer?, UnsafeMutablePointer<nc_analysis_info>?) -> nc_status).self, CNeuralCodec.nc_analysis_get_info, exportAnalysisGetInfo)
+    same(
+        ((OpaquePointer?, nc_plane, UnsafeMutablePointer<Double>?, Int) -> nc_status).self, CNeuralCodec.nc_analysis_get_correlation, exportAnalysisGetCorrelation)
+    same(((OpaquePointer?, UnsafeMutablePointer<Double>?, Int) -> nc_status).self, CNeuralCodec.nc_analysis_get_channel_bpp, exportAnalysisGetChannelBPP)
+    same(((OpaquePointer?, nc_plane, UnsafeMutablePointer<UnsafePointer<Float>?>?) -> nc_status).self, CNeuralCodec.nc_analysis_get_plane, exportAnalysisGetPlane)
+    same(((Opened?) -> Void).self, CNeuralCodec.nc_analysis_close, exportAnalysisClose)
 }

@@ -39,7 +39,7 @@ private func defaultEncodeOptions() -> nc_encode_options {
 }
 
 /// A bit depth of 0 stands for 8.
-private func view(_ image: nc_image, bitDepth: Int) throws -> PictureView {
+func view(_ image: nc_image, bitDepth: Int) throws -> PictureView {
     guard [0, 8, 16].contains(bitDepth) else { throw CodecError(.invalidArgument, "options.bit_depth is \(bitDepth); 8 and 16 are possible") }
     let bitDepth = bitDepth == 0 ? 8 : bitDepth
     let pixels = try required(image.pixels, "image.pixels")

@@ -167,7 +167,7 @@ private func rounded(_ value: Double) -> String {
 }
 
 extension PictureView {
-    fileprivate func check(_ limits: Limits) throws {
+    func check(_ limits: Limits) throws {
         guard width > 0, height > 0 else { throw CodecError(.invalidArgument, "a picture of \(width) x \(height) has no pixels") }
         guard (1...4).contains(channels) else {
             throw CodecError(.invalidArgument, "a picture has 1 (gray), 2 (gray, alpha), 3 (RGB) or 4 (RGB, alpha) channels, not \(channels)")
@@ -183,7 +183,7 @@ extension PictureView {
 }
 
 extension RateTarget {
-    fileprivate func check() throws {
+    func check() throws {
         switch self {
         case .quality(let quality) where !(0...100).contains(quality):
             throw CodecError(.invalidArgument, "quality \(quality) is not in 0...100")

@@ -34,14 +34,19 @@ extension Model {
 
     /// Sum of -log2(frequency / 2^16), escapes with their raw bits.
     package func tableBits(_ symbols: [Int32], _ indices: [UInt8]) -> Double {
-        zip(symbols, indices).reduce(0) { sum, pair in
-            let table = network.latentTables.tables[Int(pair.1)]
-            let relative = pair.0 - table.offset
-            let escapes = relative < 0 || relative >= table.length
-            let position = Int(table.start) + Int(escapes ? table.length : relative)
-            let frequency = network.latentTables.cumulative[position + 1] &- network.latentTables.cumulative[position]
-            let distance = relative < 0 ? -relative : relative - table.length + 1
-            return sum + 16 - log2(Double(frequency)) + (escapes ? Double(RANS.escapeLengthBits + 1) + (log2(Double(distance))).rounded(.down) : 0)
-        }
+        zip(symbols, indices).reduce(0) { $0 + network.latentTables.bits(of: $1.0, Int($1.1)) }
+    }
+}
+
+extension CodingTables {
+    /// -log2(frequency / 2^16) of a value in one of the tables; of an escaped one, that of the escape and its raw bits.
+    func bits(of value: Int32, _ index: Int) -> Double {
+        let table = tables[index]
+        let relative = value &- table.offset
+        let escapes = relative < 0 || relative >= table.length
+        let position = Int(table.start) + Int(escapes ? table.length : relative)
+        let frequency = cumulative[position + 1] &- cumulative[position]
+        guard escapes else { return 16 - log2(Double(frequency)) }
+        return 16 - log2(Double(frequency)) + Double(RANS.escapeLengthBits + 31 - escapeDistance(value, table).distance.leadingZeroBitCount + 1)
     }
 }

@@ -14,6 +14,12 @@ protocol Network: AnyObject {
     /// Rate parameter at quality 0, 10, ... 100; the encoder interpolates. Empty for a network of one rate, whose rate parameter is always 0.
     var qualityMap: [Int] { get }
 
+    /// A latent stands for so many pixels on a side.
+    var latentSide: Int { get }
+    var latentChannels: Int { get }
+    /// What makes sense of a trace at a rate parameter; `.unsupported` for networks without scales.
+    func latentUnits(rate: Int) throws -> LatentUnits
+
     /// Multiply-accumulates for each pixel of a picture without padding: to encode at a given rate, and to decode.
     var macsPerPixel: (encode: Double, decode: Double) { get }
 

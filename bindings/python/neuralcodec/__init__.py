@@ -34,6 +34,7 @@ from ._native import (
     UnsupportedError,
     cpu_info,
 )
+from .analysis import Analysis, _analysis
 from .learning import LatticeFigures, LatticeReport
 from .quantizers import Quantizer
 
@@ -47,9 +48,9 @@ if TYPE_CHECKING:
 __version__: str = _native.version()
 
 __all__ = [
-    "BadModelError", "BadStreamError", "CancelledError", "DecoderMismatchError", "Error", "Info", "LatticeFigures", "LatticeReport", "LimitError", "Metadata",
-    "Model", "ModelNotFoundError", "Quantizer", "TargetUnreachableError", "UnsupportedError", "__version__", "cpu_info", "decode", "encode", "read_info",
-    "read_metadata",
+    "Analysis", "BadModelError", "BadStreamError", "CancelledError", "DecoderMismatchError", "Error", "Info", "LatticeFigures", "LatticeReport",
+    "LimitError", "Metadata", "Model", "ModelNotFoundError", "Quantizer", "TargetUnreachableError", "UnsupportedError", "__version__", "analyze",
+    "cpu_info", "decode", "encode", "read_info", "read_metadata",
 ]  # fmt: skip
 
 
@@ -223,6 +224,39 @@ def decode(
         without_alpha=_without_alpha(alpha), bit_depth=bit_depth,
     )  # fmt: skip
     return np.asarray(answer) if out is None else out
+
+
+def analyze(
+    image: Any,
+    quality: float | None = None,
+    *,
+    model: Model | None = None,
+    window: int = 5,
+    threads: int = 0,
+    max_pixels: int | None = None,
+    max_memory: int | None = None,
+    progress: Callable[[float], object] | None = None,
+) -> Analysis:
+    """Finds what a model leaves to code in a picture: its latents, the means and scales predicted of them, the spatial correlation that is left when these
+    are taken out, and the bits of each latent.
+
+    image, model, threads, max_pixels, max_memory, progress: as for `encode`. Alpha is no part of the analysis.
+    quality: 0 (smallest) to 100 (best); None: 75. No matter to a model of one rate.
+    window: side of the correlation maps in latents: odd, 3 to 31.
+
+    A model with a factorized prior has no means and scales: UnsupportedError.
+
+    >>> found = analyze(np.arange(64 * 96, dtype=np.uint16).reshape(64, 96), window=3)
+    >>> found.latent.shape[1:], found.correlation_map.shape
+    ((4, 8), (3, 3))
+    >>> bool(np.isclose(found.channel_bpp.sum(), found.bpp))
+    True
+    """
+    return _analysis(
+        _native.analyze(
+            _pixels(image), quality=quality, model=model, window=window, threads=threads, max_pixels=max_pixels, max_memory=max_memory, progress=progress,
+        )
+    )  # fmt: skip
 
 
 def read_info(data: _Buffer) -> Info:

@@ -93,8 +93,7 @@ int read_count(PyObject *value, const char *name, size_t minimum, size_t maximum
     return 0;
 }
 
-/* A number argument of minimum...maximum; None (or no argument) leaves *out alone. */
-static int read_number(PyObject *value, const char *name, double minimum, double maximum, double *out)
+int read_number(PyObject *value, const char *name, double minimum, double maximum, double *out)
 {
     if (!value || value == Py_None) return 0;
     double number = PyFloat_AsDouble(value);
@@ -107,7 +106,7 @@ static int read_number(PyObject *value, const char *name, double minimum, double
     return 0;
 }
 
-static int read_limits(PyObject *max_pixels, PyObject *max_memory, nc_limits *limits)
+int read_limits(PyObject *max_pixels, PyObject *max_memory, nc_limits *limits)
 {
     if (read_count(max_pixels, "max_pixels", 0, PY_SSIZE_T_MAX, &limits->max_pixels) < 0) return -1;
     return read_count(max_memory, "max_memory", 0, PY_SSIZE_T_MAX, &limits->max_memory);
@@ -131,8 +130,7 @@ static uint32_t sample_bits(const Py_buffer *view)
     return view->itemsize == 2 && strcmp(format, "H") == 0 ? 16 : 0;
 }
 
-/* A view of a picture of shape (H, W) or (H, W, C) whose rows are without gaps. The caller releases *view. */
-static int read_picture(PyObject *object, const char *name, int flags, Py_buffer *view, nc_image *image, uint32_t *bits)
+int read_picture(PyObject *object, const char *name, int flags, Py_buffer *view, nc_image *image, uint32_t *bits)
 {
     if (PyObject_GetBuffer(object, view, PyBUF_STRIDES | PyBUF_FORMAT | flags) < 0) return -1;
     const Py_ssize_t *shape = view->shape, *strides = view->strides, sample = view->itemsize;
@@ -202,8 +200,7 @@ typedef struct {
 
 static module_state *state_of(PyObject *object) { return PyType_GetModuleState(Py_TYPE(object)); }
 
-/* The handle in a model argument: null, the default model, for None. */
-static int read_model(const module_state *state, PyObject *value, const nc_model **handle)
+int read_model(const module_state *state, PyObject *value, const nc_model **handle)
 {
     if (value && value != Py_None && !Py_IS_TYPE(value, state->model_type)) {
         PyErr_Format(PyExc_TypeError, "model must be a neuralcodec.Model or None, not %R", (PyObject *)Py_TYPE(value));
@@ -579,6 +576,8 @@ static PyMethodDef functions[] = {
     {"encode", (PyCFunction)(void (*)(void))encode, METH_VARARGS | METH_KEYWORDS,
      "See neuralcodec.encode. image: a buffer of shape (H, W) or (H, W, C)."},
     {"decode", (PyCFunction)(void (*)(void))decode, METH_VARARGS | METH_KEYWORDS, "See neuralcodec.decode. Returns Pixels, or out where given."},
+    {"analyze", (PyCFunction)(void (*)(void))analyze, METH_VARARGS | METH_KEYWORDS,
+     "See neuralcodec.analyze. Returns a dict of numbers and of the bytes of arrays."},
     {"read_info", read_info, METH_O, "See neuralcodec.read_info. Returns a dict."},
     {"read_metadata", read_metadata, METH_O, "See neuralcodec.read_metadata. Returns a dict."},
     {"cpu_info", cpu_info, METH_NOARGS,

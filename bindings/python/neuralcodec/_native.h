@@ -26,6 +26,13 @@ PyObject *raise_status(const module_state *state, nc_status status, const nc_enc
 /* An integer argument of minimum...maximum; None (or no argument) leaves *out alone. */
 int read_count(PyObject *value, const char *name, size_t minimum, size_t maximum, size_t *out);
 int read_threads(PyObject *value, uint32_t *threads);
+/* A number argument of minimum...maximum; None (or no argument) leaves *out alone. */
+int read_number(PyObject *value, const char *name, double minimum, double maximum, double *out);
+int read_limits(PyObject *max_pixels, PyObject *max_memory, nc_limits *limits);
+/* A view of a picture of shape (H, W) or (H, W, C) whose rows are without gaps; *bits: of its samples. The caller releases *view. */
+int read_picture(PyObject *object, const char *name, int flags, Py_buffer *view, nc_image *image, uint32_t *bits);
+/* The handle in a model argument: null, the default model, for None. */
+int read_model(const module_state *state, PyObject *value, const nc_model **handle);
 
 /* ---- Library calls without the interpreter lock (_native.c) ---- */
 
@@ -42,5 +49,9 @@ int begin_call(running_call *call, PyObject *callback);
 /* ---- Types ---- */
 
 PyTypeObject *create_quantizer_type(PyObject *module);  /* _quantizer.c */
+
+/* ---- Functions ---- */
+
+PyObject *analyze(PyObject *module, PyObject *arguments, PyObject *keywords);  /* _analysis.c */
 
 #endif

@@ -64,6 +64,25 @@ class _LatticeReport(TypedDict):
     samples: int
     held_out: int
 
+class _Analysis(TypedDict):
+    shape: tuple[int, int, int]
+    window: int
+    quality: float
+    rate_parameter: int
+    bpp: float
+    hyper_bpp: float
+    average_correlation: float
+    average_correlation_quantized: float
+    correlation_map: bytes
+    correlation_map_quantized: bytes
+    channel_bpp: bytes
+    latent: bytes
+    mean: bytes
+    scale: bytes
+    normalized: bytes
+    quantized: bytes
+    bits: bytes
+
 @final
 class Quantizer:
     @classmethod
@@ -146,6 +165,17 @@ def decode(
     without_alpha: bool = ...,
     bit_depth: int | None = ...,
 ) -> Any: ...
+def analyze(
+    image: _Buffer,
+    *,
+    quality: float | None = ...,
+    model: Model | None = ...,
+    window: int = ...,
+    threads: int = ...,
+    max_pixels: int | None = ...,
+    max_memory: int | None = ...,
+    progress: Callable[[float], object] | None = ...,
+) -> _Analysis: ...
 def read_info(data: _Buffer, /) -> _InfoDict: ...
 def read_metadata(data: _Buffer, /) -> _MetadataDict: ...
 def cpu_info() -> str: ...

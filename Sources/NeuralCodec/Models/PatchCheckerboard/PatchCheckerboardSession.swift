@@ -32,8 +32,8 @@ extension PatchCheckerboard {
 
         func analyse(_ picture: PictureView) throws {
             try network.analyse(self, picture)
-            trace?.keepLatents(workspace[plan.latents!])
-            trace?.keepHyper(UnsafeBufferPointer(hyperSymbols))
+            try trace?.keepLatents(workspace[plan.latents!])
+            try trace?.keepHyper(UnsafeBufferPointer(hyperSymbols))
         }
 
         private var hyperSymbols: UnsafeMutableBufferPointer<Int32> {
@@ -67,7 +67,7 @@ extension PatchCheckerboard {
                     adding: factors.logScale, gain: factors.gain)
                 self.layers.kernels.quantize(
                     factors.gain, channels, latents.at(row, column), 2 * channels, rebuilt.at(row, column), 2 * channels, symbols + part.offset, part.span.count)
-                self.trace?.keepSymbols(line, 0 ..< channels, symbols + part.offset)
+                self.trace?.keepSymbols(line, 0 ..< channels, symbols + part.offset, self.indices(pass) + part.offset)
             }
         }
 

@@ -49,9 +49,12 @@ struct BasisLattice: LatentQuantizer {
     func prepare(_ run: LayerRun, _ latents: FeatureMap) {
         guard !searchesExactly else { return }
         run.spans(latents) { context, span, _ in
-            let values = latents.at(span.row, span.start)
-            transform(context, inverses, 0 ..< latents.channels, values, latents.step, values, latents.step, span.count)
+            takeCoordinates(context.kernels, latents.at(span.row, span.start), channels: latents.channels, count: span.count)
         }
+    }
+
+    func takeCoordinates(_ kernels: nck_kernels, _ latents: UnsafeMutablePointer<Float>, channels: Int, count: Int) {
+        transform(kernels, inverses, 0 ..< channels, latents, channels, latents, channels, count)
     }
 
     func setParameters(_ part: LatentPart, _ raw: UnsafePointer<Float>) { parameters.set(part, raw) }
@@ -72,16 +75,16 @@ struct BasisLattice: LatentQuantizer {
 
     /// u + m to y_hat.
     private func leaveCoordinates(_ part: LatentPart) {
-        transform(part.context, bases, part.channels, part.values, part.step, part.values, part.step, part.count)
+        transform(part.context.kernels, bases, part.channels, part.values, part.step, part.values, part.step, part.count)
     }
 
     /// out = in times a matrix, vector by vector, in the groups of some channels.
     private func transform(
-        _ context: LayerContext, _ matrices: [UnsafePointer<Float>], _ channels: Range<Int>, _ input: UnsafePointer<Float>, _ inputStep: Int,
+        _ kernels: nck_kernels, _ matrices: [UnsafePointer<Float>], _ channels: Range<Int>, _ input: UnsafePointer<Float>, _ inputStep: Int,
         _ output: UnsafeMutablePointer<Float>, _ outputStep: Int, _ count: Int
     ) {
         for (index, group) in groups(channels).enumerated() {
-            context.kernels.lattice_transform(
+            kernels.lattice_transform(
                 matrices[group % matrices.count], dimension, input + index * dimension, inputStep, output + index * dimension, outputStep, count)
         }
     }
@@ -93,7 +96,7 @@ struct BasisLattice: LatentQuantizer {
         let (width, count, targets) = (part.width, part.count, part.scratch)
         let vector = targets + count * width
         let searching = vector + ((dimension + 15) & ~15)
-        transform(part.context, bases, part.channels, part.values, part.step, targets, width, count)
+        transform(part.context.kernels, bases, part.channels, part.values, part.step, targets, width, count)
         parameters.differences(part, y, yStep, means: targets, width, into: targets)
         for position in 0 ..< count {
             for (index, group) in groups(part.channels).enumerated() {

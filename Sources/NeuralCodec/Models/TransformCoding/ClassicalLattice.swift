@@ -9,8 +9,7 @@ struct ClassicalLattice: LatentQuantizer {
     private let scale: Float
     private let coder: LatticeCoder
     private let coordinates: LatticeCoordinates
-    /// What a coded integer's step of 1 is in the latents' units.
-    private let step: Float
+    let symbolStep: Float
 
     private static let kinds: [String: (lattice: nck_lattice, kind: LatticeKind, dimension: Int)] = [
         "e8": (NCK_LATTICE_E8, .gosset, 8), "barnes-wall": (NCK_LATTICE_BW16, .barnesWall, 16), "leech": (NCK_LATTICE_LEECH, .leech, 24),
@@ -28,7 +27,7 @@ struct ClassicalLattice: LatentQuantizer {
         lattice = known.lattice
         coder = try LatticeCoder(known.kind, dimension: known.dimension)
         coordinates = LatticeCoordinates(known.kind, dimension: known.dimension)
-        step = known.kind == .gosset ? scale / 2 : scale
+        symbolStep = known.kind == .gosset ? scale / 2 : scale
     }
 
     var latticeCoder: LatticeCoder? { coder }
@@ -40,7 +39,7 @@ struct ClassicalLattice: LatentQuantizer {
         for position in 0 ..< part.count {
             let scales = raw + (2 * position + 1) * part.width
             GaussianTables.scaleIndices(
-                UnsafeBufferPointer(start: scales, count: part.width), step: step,
+                UnsafeBufferPointer(start: scales, count: part.width), step: symbolStep,
                 into: UnsafeMutableBufferPointer(start: part.indices + position * part.width, count: part.width))
         }
     }

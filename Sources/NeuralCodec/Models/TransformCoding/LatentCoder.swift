@@ -78,7 +78,7 @@ final class LatentCoder {
         guard let latents else { return }
         trace?.keepParameters(positions, part.channels, means: part.values, meanStep: part.step, scales: raw + part.width, scaleStep: 2 * part.width)
         quantizer.quantize(part, positions.pointer(latents) + part.channels.lowerBound, positions.step(latents))
-        trace?.keepSymbols(positions, part.channels, part.symbols)
+        trace?.keepSymbols(positions, part.channels, part.symbols, part.indices)
     }
 
     private func decode(

@@ -20,11 +20,19 @@ protocol LatentQuantizer {
 
     /// What codes the symbols where they are points of a lattice; nil: the Gaussian tables do.
     var latticeCoder: LatticeCoder? { get }
+
+    /// What a symbol's step of 1 is in the units of means and scales.
+    var symbolStep: Float { get }
+
+    /// Latents of `count` positions, all channels of each without gaps, to the coordinates that means and scales are those of.
+    func takeCoordinates(_ kernels: nck_kernels, _ latents: UnsafeMutablePointer<Float>, channels: Int, count: Int)
 }
 
 extension LatentQuantizer {
     func prepare(_ run: LayerRun, _ latents: FeatureMap) {}
     var latticeCoder: LatticeCoder? { nil }
+    var symbolStep: Float { 1 }
+    func takeCoordinates(_ kernels: nck_kernels, _ latents: UnsafeMutablePointer<Float>, channels: Int, count: Int) {}
 }
 
 /// Latents that are treated together: at most a span of evenly spaced positions, some neighbouring channels of each.
@@ -50,6 +58,8 @@ struct GaussianParameters {
     let thresholds: UnsafePointer<Float>
     /// A value each latent channel: gains and log-scales of a kernel that serves other families too.
     let ones, zeros, minusOnes: UnsafePointer<Float>
+    /// The scale that CompressAI's tables begin with; scales below count as that.
+    static let leastScale: Float = 0x1.c28f5cp-4
 
     init(_ loader: WeightLoader, thresholds: UnsafePointer<Float>, channels: Int) throws {
         func constant(_ value: Float) throws -> UnsafePointer<Float> {

@@ -57,7 +57,7 @@ extension TransformCoding {
             } else {
                 keepSymbols(of: latents)
             }
-            resources.trace?.keepLatents(latents)
+            try resources.trace?.keepLatents(latents)
             network.quantizer(at: nil).prepare(run, latents)
             try resources.progress.step(1)
         }
@@ -79,7 +79,7 @@ extension TransformCoding {
         func quantize(rate: Int) throws -> CodedSymbols {
             let level = network.variableRate?.level(rate: rate)
             if let planned = plan.hyperLatents { keepSymbols(of: workspace[planned], step: level?.step) }
-            resources.trace?.keepHyper(UnsafeBufferPointer(hyperSymbols))
+            try resources.trace?.keepHyper(UnsafeBufferPointer(hyperSymbols))
             rebuildFactorized(step: level?.step)
             stages.hyperSynthesise(run)
             let coder = LatentCoder(

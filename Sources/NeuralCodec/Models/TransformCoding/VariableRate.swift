@@ -70,9 +70,6 @@ struct SteppedQuantizer: LatentQuantizer {
     let rate: VariableRate
     let level: RateLevel
 
-    /// The scale that CompressAI's tables begin with; scales below count as that.
-    private static let leastScale: Float = 0x1.c28f5cp-4
-
     func scratchCount(_ channels: Int) -> Int { max(2 * ThreadTeam.spanLength * channels, channels * (2 + 2 * NCK_LANES)) }
 
     func setParameters(_ part: LatentPart, _ raw: UnsafePointer<Float>) {
@@ -95,7 +92,7 @@ struct SteppedQuantizer: LatentQuantizer {
         let (context, width) = (part.context, part.width)
         let (pairs, first, second) = (part.scratch, part.scratch + 2 * width, part.scratch + (2 + NCK_LANES) * width)
         for position in 0 ..< part.count {
-            nck_offset_inputs(part.scales! + position * width, Self.leastScale, level.gain, pairs, width)
+            nck_offset_inputs(part.scales! + position * width, GaussianParameters.leastScale, level.gain, pairs, width)
             rate.offsets[0].apply(context, input: pairs, inputStep: 2, output: first, outputStep: NCK_LANES, count: width, activation: .relu)
             rate.offsets[1].apply(context, input: first, inputStep: NCK_LANES, output: second, outputStep: NCK_LANES, count: width, activation: .relu)
             rate.offsets[2].apply(context, input: second, inputStep: NCK_LANES, output: first, outputStep: NCK_LANES, count: width)
