@@ -53,7 +53,7 @@ struct Analyze: ParsableCommand {
         if let out {
             let folder = out.hasSuffix("/") ? out : out + "/"
             try makeFolders(of: folder)
-            for map in maps { try withPNG(of: try map.picture(), Metadata()) { try writeFile(folder + map.file, $0) } }
+            for map in maps { try withPNG(of: try map.picture(), Metadata(), rawProfiles: false) { try writeFile(folder + map.file, $0) } }
             // Last, so that it speaks of pictures that are there.
             var text = report
             try text.withUTF8 { try writeFile(folder + "analysis.json", UnsafeRawBufferPointer($0)) }

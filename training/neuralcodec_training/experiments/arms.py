@@ -54,6 +54,8 @@ CHARM = {"context": "channel-wise-narrow", **SLICES}
 ARMS = {
     "hyperprior": Arm("hyperprior"),
     "hyperprior-loss": Arm("hyperprior + correlation loss (alpha 1)", **loss()),
+    "hyperprior-free": Arm("hyperprior, transforms at the full learning rate", settings={"transform_share": 1.0}),
+    "hyperprior-loss-free": Arm("hyperprior + correlation loss, transforms at the full learning rate", **loss(transform_share=1.0)),
     "hyperprior-longer": Arm("hyperprior, 4 times the steps", longer=4),
     "hyperprior-loss-longer": Arm("hyperprior + correlation loss, 4 times the steps", **loss(), longer=4),
     "checkerboard": Arm("checkerboard", CHECKERBOARD),
@@ -110,6 +112,7 @@ TABLES = {
     "correlation-ablation": Table(
         "Weight, mask and window of the correlation loss",
         ("hyperprior", "alpha-0.1", "alpha-0.3", "hyperprior-loss", "alpha-3", "from-the-start", "relative", "mask-short-cross", "mask-box", "mask-long-cross", "window-3", "window-7"), (1,), "held_out"),
+    "correlation-transforms": Table("With transforms that learn as fast as the entropy model", ("hyperprior-free", "hyperprior-loss-free"), (1,), "kodak"),
     "correlation-length": Table("What longer training changes", ("hyperprior-longer", "hyperprior-loss-longer"), (1,), "kodak"),
     "correlation-positions": Table(
         "With a checkerboard: which positions count", ("checkerboard", "checkerboard-loss", "pairs-unexplained", "pairs-anchors"), (1,), "held_out"),
