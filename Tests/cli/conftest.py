@@ -1,21 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs the staged command: NEURALCODEC_PREFIX, or build/ in the repository."""
+"""Runs the staged command."""
 import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from staged import COMMAND, PREFIX, REPOSITORY
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-PREFIX = Path(os.environ.get("NEURALCODEC_PREFIX", REPOSITORY / "build")).resolve()
-COMMAND = PREFIX / "bin/neuralcodec"
-
-if not COMMAND.exists():
-    raise pytest.UsageError(f"{COMMAND} does not exist: run make, or set NEURALCODEC_PREFIX")
 sys.path += [str(PREFIX / "python"), str(REPOSITORY / "Benchmarks")]
 
 
@@ -90,12 +84,3 @@ def load(command):
 @pytest.fixture
 def vectors():
     return np.random.default_rng(1).normal(size=(50, 24))
-
-
-def scene(height, width, channels=3, seed=0):
-    """Slopes, waves and edges with a little noise; (height, width) for one channel."""
-    random = np.random.default_rng(seed)
-    y, x, c = np.ogrid[:height, :width, :channels]
-    pixels = 120 + 60 * np.sin((x + 5 * c) / 15) + 40 * np.cos((y - 9 * c) / 21) + 30 * ((x // 24 + y // 16) % 3 == 0) + random.normal(0, 2, (height, width, channels))
-    pixels = np.clip(pixels, 0, 255).astype(np.uint8)
-    return pixels[:, :, 0] if channels == 1 else pixels

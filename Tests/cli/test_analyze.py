@@ -4,7 +4,8 @@ import json
 
 import numpy as np
 import pytest
-from conftest import REPOSITORY, scene
+from scenes import scene
+from staged import REPOSITORY
 
 TINY = REPOSITORY / "Tests/goldens/tiny.safetensors"
 ZOO = REPOSITORY / "Tests/conformance/zoo"

@@ -11,8 +11,9 @@ import time
 
 import numpy as np
 import pytest
-from conftest import COMMAND, scene
 from PIL import Image
+from scenes import scene
+from staged import COMMAND
 
 TREE = ["one.png", "two.ppm", "inner/three.PNG", "inner/deep er/four.pgm"]
 

@@ -12,8 +12,9 @@ import time
 import numpy as np
 import pytest
 import reference_metrics
-from conftest import COMMAND, PREFIX, REPOSITORY, scene
 from PIL import Image
+from scenes import scene
+from staged import COMMAND, PREFIX, REPOSITORY
 
 HEADER = (REPOSITORY / "include/neuralcodec.h").read_text()
 VERSION = ".".join(re.search(rf"NC_VERSION_{part} (\d+)", HEADER)[1] for part in ("MAJOR", "MINOR", "PATCH"))

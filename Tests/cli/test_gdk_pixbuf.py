@@ -10,9 +10,10 @@ import subprocess
 import neuralcodec
 import numpy as np
 import pytest
-from conftest import PREFIX, REPOSITORY, scene
 from PIL import Image, ImageCms
 from png_writer import png
+from scenes import scene
+from staged import PREFIX, REPOSITORY
 
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 CORRUPT, NO_MEMORY, BAD_OPTION, UNKNOWN_TYPE, FAILED = 0, 1, 2, 3, 5  # of GdkPixbufError

@@ -7,10 +7,11 @@ import subprocess
 
 import numpy as np
 import pytest
-from conftest import PREFIX, scene
 from neuralcodec import read_metadata
 from PIL import Image, ImageCms
 from png_writer import png, profile_chunk, raw_profile_chunk, xmp_chunk
+from scenes import scene
+from staged import PREFIX
 
 CONFIGURATION = PREFIX / "share/neuralcodec/ImageMagick"
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()

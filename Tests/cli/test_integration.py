@@ -6,7 +6,7 @@ import subprocess
 import textwrap
 
 import pytest
-from conftest import PREFIX, REPOSITORY
+from staged import PREFIX, REPOSITORY
 
 SHARE = PREFIX / "share"
 SCENE = REPOSITORY / "Tests/conformance/scene-100x75-q75.nic"

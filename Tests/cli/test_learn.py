@@ -9,7 +9,7 @@ import time
 import neuralcodec
 import numpy as np
 import pytest
-from conftest import COMMAND
+from staged import COMMAND
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ import zlib
 
 import numpy as np
 import pytest
-from conftest import scene
 from PIL import Image
 from png_writer import png
+from scenes import scene
 
 
 def is_read_as(command, name, pixels):

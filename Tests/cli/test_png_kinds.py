@@ -8,10 +8,10 @@ import zlib
 
 import numpy as np
 import pytest
-from conftest import scene  # makes the package importable, too
 from neuralcodec import read_metadata
 from PIL import Image, ImageCms
 from png_writer import KINDS, chunks_of, png, profile_chunk, random_png, raw_png, raw_profile, raw_profile_chunk, text_chunk, xmp_chunk
+from scenes import scene
 
 CASES = [(*kind, interlaced, transparent) for kind in KINDS for interlaced in (False, True) for transparent in (False, True) if not transparent or kind[0] in (0, 2, 3)]
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Finds the staged library: NEURALCODEC_PREFIX, or build/ in the repository. Its python/ folder holds the binding (see bindings/python/setup.py)."""
+"""The staged library's Python binding, and C programs that link it."""
 
 import os
 import subprocess
@@ -7,12 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from staged import PREFIX, REPOSITORY
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-PREFIX = Path(os.environ.get("NEURALCODEC_PREFIX", REPOSITORY / "build")).resolve()
-
-if not (PREFIX / "lib" / "libneuralcodec.so").exists():
-    raise pytest.UsageError(f"{PREFIX}/lib/libneuralcodec.so does not exist: build the library or set NEURALCODEC_PREFIX")
 sys.path.insert(0, str(PREFIX / "python"))
 os.environ["PYTHONPATH"] = os.pathsep.join([str(PREFIX / "python"), *filter(None, [os.environ.get("PYTHONPATH")])])
 os.environ["PKG_CONFIG_PATH"] = os.pathsep.join([str(PREFIX / "lib" / "pkgconfig"), *filter(None, [os.environ.get("PKG_CONFIG_PATH")])])
