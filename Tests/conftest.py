@@ -2,11 +2,15 @@
 """C programs of the tests: for this machine or, run by qemu-user, for AArch64; with sanitizers or without."""
 import os
 import shutil
+import signal
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+
+# A shell ignores SIGINT in what it starts in the background, and so would all that the tests start and interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 KERNELS = Path(__file__).resolve().parent.parent / "Sources" / "CKernels"
 CROSS, EMULATOR, CROSS_INCLUDE = "aarch64-linux-gnu-gcc", "qemu-aarch64", "/usr/aarch64-linux-gnu/include"
